@@ -1,0 +1,55 @@
+/*
+ * channel - messages between the master and one worker, with descriptors.
+ *
+ * A SOCK_SEQPACKET pair: one send is one message. The worker reads end-of-file when the master is
+ * gone, and the master when the worker is. Neither side ever blocks.
+ *
+ * master -> worker                      worker -> master
+ *   PREPARE   build generation N          READY      built it (also: a new worker serves)
+ *             (bundle_send's fds)         FAILED     could not; text says why
+ *   COMMIT    switch to N                 COMMITTED  runs it
+ *   ABORT     forget N
+ *   REOPEN    take these log fds          REOPENED   took them
+ *   QUIT      finish and exit
+ *   STOP      exit now
+ */
+#ifndef COMMON_CHANNEL_H
+#define COMMON_CHANNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum message_type {
+    MESSAGE_FDS = 1, /* descriptors that belong to the PREPARE or REOPEN that follows */
+    MESSAGE_PREPARE,
+    MESSAGE_COMMIT,
+    MESSAGE_ABORT,
+    MESSAGE_REOPEN,
+    MESSAGE_QUIT,
+    MESSAGE_STOP,
+    MESSAGE_READY,
+    MESSAGE_FAILED,
+    MESSAGE_COMMITTED,
+    MESSAGE_REOPENED,
+};
+
+enum { CHANNEL_FDS_MAX = 128, CHANNEL_TEXT_MAX = 512 }; /* of one message; the kernel takes 253 */
+
+struct message {
+    uint32_t type;               /* enum message_type */
+    uint32_t fd_count;           /* fds of this message */
+    uint64_t generation;         /* what PREPARE, COMMIT, ABORT and their answers are about */
+    char text[CHANNEL_TEXT_MAX]; /* FAILED: the reason; ends in NUL */
+    int fds[CHANNEL_FDS_MAX];    /* received: the reader owns them; sent: stay the sender's */
+};
+
+/* Non-blocking, close-on-exec. -1: errno of socketpair(2). */
+int channel_open(int *master_end, int *worker_end);
+
+/* -1: errno; EAGAIN when the peer has not read for long, EPIPE when it is gone. */
+int channel_send(int fd, const struct message *m);
+
+/* 1: got one; 0: the peer is gone; -1: errno, EAGAIN when there is nothing now. */
+int channel_receive(int fd, struct message *m);
+
+#endif

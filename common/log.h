@@ -1,0 +1,48 @@
+/*
+ * log - the error log: what an operator must know, one line each.
+ *
+ *     2026/11/21 20:58:24 [notice] 4242#1: listening on 127.0.0.1:8080
+ *
+ * date, time, level, process id, worker slot (0: the master), text; nginx's layout, so that tools
+ * for its error log read ours. One descriptor for a process, stderr until log_set_fd(). A line is
+ * one write(2), so lines of several processes do not mix. Log once, where the decision is made.
+ */
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+enum log_level { LOG_CRIT, LOG_ERROR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
+
+/* "crit" "error" "warn" "notice" "info" "debug", indexed by enum log_level; ends with NULL. */
+extern const char *const log_level_names[];
+
+/* Lines above `level` are dropped. `slot` is the worker's slot counted from 1, 0 in the master. */
+void log_init(enum log_level level, unsigned slot);
+void log_set_level(enum log_level level);
+/* Borrows `fd`. */
+void log_set_fd(int fd);
+int log_fd(void);
+bool log_is_on(enum log_level level);
+
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_vline(enum log_level level, const char *format, va_list args);
+
+#define log_crit(...)   log_line(LOG_CRIT, __VA_ARGS__)
+#define log_error(...)  log_line(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)   log_line(LOG_WARN, __VA_ARGS__)
+#define log_notice(...) log_line(LOG_NOTICE, __VA_ARGS__)
+/* Peers' mistakes come by the thousand: the arguments are not even formatted when the level is off. */
+#define log_info(...)                        \
+    do {                                     \
+        if (log_is_on(LOG_INFO))             \
+            log_line(LOG_INFO, __VA_ARGS__); \
+    } while (0)
+#define log_debug(...)                        \
+    do {                                      \
+        if (log_is_on(LOG_DEBUG))             \
+            log_line(LOG_DEBUG, __VA_ARGS__); \
+    } while (0)
+
+#endif

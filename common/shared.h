@@ -1,0 +1,76 @@
+/*
+ * shared - the block of counters that the master and all workers map.
+ *
+ * One region per worker slot, aligned to cache lines, with a single writer: the worker in that
+ * slot (the master between two workers). Readers take what they see, no locks. The memfd outlives
+ * workers, so counters go on over a crash.
+ */
+#ifndef COMMON_SHARED_H
+#define COMMON_SHARED_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SHARED_SLOTS_MAX = 1024 };
+
+/* One row makes the enum, the name and the meaning. */
+#define COUNTERS(X)                                                                        \
+    X(CONNECTIONS_ACCEPTED, "connections_accepted", "connections accepted")                \
+    X(CONNECTIONS_CLOSED, "connections_closed", "connections closed, whatever the reason") \
+    X(CONNECTIONS_EVICTED, "connections_evicted", "idle connections closed to make room")  \
+    X(CONNECTIONS_TIMED_OUT, "connections_timed_out", "connections closed by a deadline")  \
+    X(REQUESTS, "requests", "requests answered")                                           \
+    X(RESPONSES_1XX, "responses_1xx", "interim responses")                                 \
+    X(RESPONSES_2XX, "responses_2xx", "responses with status 200 to 299")                  \
+    X(RESPONSES_3XX, "responses_3xx", "responses with status 300 to 399")                  \
+    X(RESPONSES_4XX, "responses_4xx", "responses with status 400 to 499")                  \
+    X(RESPONSES_5XX, "responses_5xx", "responses with status 500 to 599")                  \
+    X(BYTES_RECEIVED, "bytes_received", "bytes read from clients")                         \
+    X(BYTES_SENT, "bytes_sent", "bytes written to clients")                                \
+    X(FILE_CACHE_HITS, "file_cache_hits", "look-ups answered from the open-file cache")    \
+    X(FILE_CACHE_MISSES, "file_cache_misses", "look-ups that went to the file system")     \
+    X(LOG_BYTES_DROPPED, "log_bytes_dropped", "access log bytes that could not be written")
+
+enum counter {
+#define COUNTER_ENUM(name, word, help) COUNTER_##name,
+    COUNTERS(COUNTER_ENUM)
+#undef COUNTER_ENUM
+        COUNTER_COUNT
+};
+
+extern const char *const counter_names[COUNTER_COUNT];
+extern const char *const counter_help[COUNTER_COUNT];
+
+struct shared_slot {
+    _Alignas(64) _Atomic uint64_t counters[COUNTER_COUNT];
+    _Atomic uint64_t heartbeat_ms; /* CLOCK_MONOTONIC of the worker's last turn of its loop */
+    _Atomic uint64_t generation;   /* the config generation that it runs */
+    _Atomic int32_t pid;           /* 0: no worker in this slot */
+};
+
+struct shared {
+    uint64_t started_at;         /* seconds since the epoch, when the master started */
+    _Atomic uint64_t generation; /* the newest committed config generation */
+    _Atomic uint64_t respawns;   /* workers started in place of one that died */
+    struct shared_slot slots[SHARED_SLOTS_MAX];
+};
+
+/* A new zeroed block in a memfd; its pages are allocated when a slot is first used. NULL: errno. */
+struct shared *shared_new(int *memfd);
+void shared_free(struct shared **shared, int *memfd);
+
+/* Single writer: a plain load and store, no locked instruction. */
+static inline void counter_add(struct shared_slot *slot, enum counter c, uint64_t n)
+{
+    uint64_t was = atomic_load_explicit(&slot->counters[c], memory_order_relaxed);
+
+    atomic_store_explicit(&slot->counters[c], was + n, memory_order_relaxed);
+}
+
+static inline uint64_t counter_read(const struct shared_slot *slot, enum counter c)
+{
+    return atomic_load_explicit(&slot->counters[c], memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * config - what the operator wrote, checked and complete: every default filled in, every path
+ * absolute, every child merged with its parents. Built whole, never changed afterwards, freed
+ * whole. The master and each worker build their own from the same text.
+ *
+ * Three scopes nest: the server, its sites (chosen by Host), a site's routes (chosen by path).
+ * What a child does not set it inherits.
+ *
+ *     struct config_errors errors = { 0 };
+ *     struct config *config = config_load("/etc/remuda/remuda.yaml", &errors);
+ *     if (config == NULL)
+ *         fputs(config_errors_text(&errors), stderr);
+ *     config_errors_fini(&errors);
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/address.h"
+#include "common/log.h"
+#include "common/str.h"
+#include "config/errors.h"
+
+enum { CONFIG_WORKERS_MAX = 1024, ACCESS_LOG_OFF = -1 };
+
+/* The answer to an error, by status: `error_pages: {404: /404.html}`. */
+struct error_page {
+    unsigned status; /* 400 to 599 */
+    char *path;      /* a path inside the route's root, starting with '/'; owned */
+};
+
+/* What a server, a site and a route can all set; a route's copy is complete after inheritance. */
+struct scope {
+    char *root;             /* docroot: the whole request path is looked up below it; absolute */
+    char *alias;            /* routes only, instead of root: what follows the route's path is looked
+                               up below it; absolute; NULL: not set */
+    char **index;           /* file names tried for a directory, in order */
+    size_t index_count;     /* 0: no index */
+    bool is_dotfiles_shown; /* else names that start with '.' are not found, but /.well-known/ */
+    char *default_type;     /* media type where the name tells none */
+    char *charset;          /* added to text types; "" adds none */
+    bool has_etag;          /* send ETag */
+    int access_log;         /* index into config->access_logs, or ACCESS_LOG_OFF */
+    uint64_t client_max_body_bytes; /* a larger request body is answered 413 */
+    struct error_page *error_pages;
+    size_t error_page_count;
+};
+
+struct route {
+    char *path; /* starts with '/'; matches itself and what lies below it, by whole segments */
+    struct scope scope;
+    unsigned line; /* where the config defines it; 0: implied */
+};
+
+struct site {
+    char **hosts; /* lower case; "example.org", "*.example.org", or "*" for the default site */
+    size_t host_count;
+    struct route *routes; /* longest path first; the last one is "/", made from the site itself */
+    size_t route_count;
+    unsigned line; /* 0: implied */
+};
+
+/* Whole-server settings. Times in milliseconds, sizes in bytes. */
+struct config {
+    char *path; /* the file, absolute; NULL: built from command-line arguments */
+
+    /* processes */
+    unsigned workers; /* 1 to CONFIG_WORKERS_MAX, `auto` already resolved to the usable CPUs */
+    bool cpu_affinity;
+    char *user, *group;     /* NULL: keep; group NULL with a user: the user's group */
+    uint64_t rlimit_nofile; /* 0: leave as it is */
+    bool no_new_privs, daemon;
+    char *pid_file;                                      /* absolute; NULL: none */
+    char *control_socket;                                /* absolute; NULL: none */
+    bool is_pid_file_default, is_control_socket_default; /* not named: failing costs a warning */
+
+    /* listening: every address once, in the order written; "8080" stands here as two */
+    struct listen {
+        struct address address;
+        bool is_wildcard_ipv6; /* came from a bare port: skipped where the machine has no IPv6 */
+        unsigned line;
+    } * listens;
+    size_t listen_count;
+    unsigned backlog;
+    uint64_t defer_accept_ms; /* TCP_DEFER_ACCEPT, rounded up to seconds; 0: off */
+
+    /* logs */
+    char *error_log; /* absolute path; NULL: stderr */
+    enum log_level log_level;
+    char **access_logs; /* distinct absolute paths; scope.access_log points here */
+    size_t access_log_count;
+    uint64_t access_log_buffer_bytes, access_log_flush_ms;
+
+    /* connections */
+    uint64_t worker_connections;       /* per worker */
+    uint64_t keepalive_requests;       /* per connection */
+    uint64_t client_header_timeout_ms; /* from a request's first byte to the end of its head: 408 */
+    uint64_t client_body_timeout_ms;   /* window in which a body must make min_rate */
+    uint64_t send_timeout_ms;          /* window in which a response must make min_rate */
+    uint64_t min_rate;                 /* bytes per second, both ways; 0: any progress will do */
+    uint64_t keepalive_timeout_ms;     /* idle between requests */
+    uint64_t lingering_timeout_ms;     /* silence that ends a lingering close */
+    uint64_t lingering_time_ms;        /* its longest duration */
+    uint64_t worker_shutdown_timeout_ms; /* a graceful stop ends after it; 0: waits for ever */
+
+    /* what a request may cost */
+    uint64_t request_line_max_bytes;   /* 414 */
+    uint64_t request_header_max_bytes; /* all field lines together: 431 */
+    uint64_t request_header_max_count; /* 431 */
+    bool has_server_header;            /* send `Server: remuda` */
+
+    /* sending and caching */
+    uint64_t sendfile_max_chunk_bytes;     /* of one response, per turn of the loop */
+    uint64_t open_file_cache_max;          /* entries per worker; 0: no cache */
+    uint64_t open_file_cache_memory_bytes; /* bodies held in memory, per worker */
+    uint64_t open_file_cache_small_bytes;  /* files up to this size are held in memory */
+    uint64_t open_file_cache_valid_ms;     /* recheck by age where a change cannot be watched */
+    bool open_file_cache_watch;            /* inotify */
+
+    struct site *sites;
+    size_t site_count;
+    size_t default_site; /* answers when no host matches */
+};
+
+/*
+ * Reads and checks the file at `path`. NULL: `errors` says all that is wrong. Does not look
+ * whether roots or log folders exist: the process that opens them says so.
+ */
+struct config *config_load(const char *path, struct config_errors *errors);
+
+/*
+ * The same for a text in memory. `path` names it in messages and its folder is where relative
+ * paths start; NULL: the text comes from the command line and relative paths start at the current
+ * folder.
+ */
+struct config *config_parse(struct str text, const char *path, struct config_errors *errors);
+void config_free(struct config **config);
+
+/* The effective config as YAML, defaults and inherited values included; it loads to the same. */
+void config_dump(const struct config *config, FILE *out);
+
+/* Every setting with its default, bounds and meaning, as a YAML file that loads as it is. */
+void config_write_full(FILE *out);
+
+#endif

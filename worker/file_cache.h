@@ -1,0 +1,92 @@
+/*
+ * file_cache - what each request path leads to: a file ready to send, a redirect, or an error.
+ *
+ * One cache per worker and config generation; no locks. An answer is found by one hash look-up
+ * from (docroot, clean path), negative answers included. It cannot lie: the directories that a
+ * path goes through are watched (inotify), and a change below them drops just the answers that it
+ * touches. Where watching is impossible (no watch left, a network file system, switched off) an
+ * answer is checked again once it is `valid_ms` old. Bounded in entries, descriptors and bytes;
+ * the least recently used goes first.
+ *
+ * Files are opened with openat2(2) below the docroot's descriptor (RESOLVE_BENEATH,
+ * RESOLVE_NO_MAGICLINKS), so no path or symbolic link leaves it.
+ */
+#ifndef WORKER_FILE_CACHE_H
+#define WORKER_FILE_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/str.h"
+#include "worker/file.h"
+
+struct file_cache;
+
+struct file_cache_limits {
+    size_t entries_max;    /* 0: nothing is kept, each look-up goes to the file system */
+    size_t fds_max;        /* entries that may hold a descriptor */
+    uint64_t memory_bytes; /* bodies held in memory, all together */
+    uint64_t small_bytes;  /* files up to this size are held in memory */
+    uint64_t valid_ms;     /* see above */
+    bool is_watching;
+};
+
+/* How one route reads its files. Strings are borrowed for the docroot's life. */
+struct docroot_options {
+    const char *path; /* absolute folder */
+    char *const *index;
+    size_t index_count;
+    bool is_dotfiles_shown;
+    const char *default_type, *charset;
+    bool has_etag;
+};
+
+struct docroot; /* an open root folder with its options; part of a cache */
+
+enum lookup_kind {
+    LOOKUP_FILE,      /* send it */
+    LOOKUP_DIRECTORY, /* a directory asked for without its '/': redirect to path + '/' */
+    LOOKUP_ERROR,     /* answer with the status */
+};
+
+struct lookup {
+    enum lookup_kind kind;
+    struct file *file; /* LOOKUP_FILE; borrowed until the next call into the cache: file_get() it */
+    unsigned status;   /* LOOKUP_ERROR: 403, 404, or 500, 503 for trouble of ours */
+};
+
+struct file_cache *file_cache_new(const struct file_cache_limits *limits);
+/* Files that responses hold stay valid. Sets *cache to NULL. */
+void file_cache_free(struct file_cache **cache);
+
+/* NULL: errno of open(2), as this process may see it. Lives as long as the cache. */
+struct docroot *file_cache_add_root(struct file_cache *cache,
+                                    const struct docroot_options *options);
+
+/*
+ * What `path` (clean, starting with '/', see path.h) leads to. A path that ends in '/' leads to
+ * the first index file that exists, else 403 (404 if there is no such directory); "/a.txt/" is
+ * 404. `now_ms` is CLOCK_MONOTONIC; `*is_hit` (may be NULL) tells whether the file system was spared.
+ */
+struct lookup file_cache_find(struct file_cache *cache, struct docroot *root, struct str path,
+                              uint64_t now_ms, bool *is_hit);
+
+/* The inotify descriptor to poll for reading, or -1; call file_cache_on_change() when readable. */
+int file_cache_watch_fd(const struct file_cache *cache);
+void file_cache_on_change(struct file_cache *cache);
+
+/* Once a second: root folders that were replaced (a deploy that moves a symbolic link) are reopened. */
+void file_cache_tick(struct file_cache *cache, uint64_t now_ms);
+
+/* Closes every descriptor that no response holds (descriptors ran out). Returns how many. */
+size_t file_cache_shed(struct file_cache *cache);
+
+/* For tests and status. */
+struct file_cache_stats {
+    size_t entries, fds, watches;
+    uint64_t memory_bytes, hits, misses, invalidated;
+};
+struct file_cache_stats file_cache_stats(const struct file_cache *cache);
+
+#endif
