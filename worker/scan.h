@@ -18,5 +18,15 @@ const char *scan_target_scalar(const char *p, const char *end);
 
 /* The first byte in [p, end) that is no token character (RFC 9110, 5.6.2). */
 const char *scan_token(const char *p, const char *end);
+const char *scan_token_scalar(const char *p, const char *end);
+
+/* The value of a hexadecimal digit; -1: not one. */
+static inline int scan_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 
 #endif
