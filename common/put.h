@@ -1,0 +1,36 @@
+/*
+ * put - write bytes and move on: for composers that have reserved the room beforehand.
+ *
+ *     p = put_str(p, STR("Content-Length: "));
+ *     p = put_u64(p, size);
+ */
+#ifndef COMMON_PUT_H
+#define COMMON_PUT_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "common/str.h"
+
+enum { PUT_U64_MOST = 20 }; /* bytes of the longest number */
+
+static inline char *put_str(char *p, struct str s)
+{
+    memcpy(p, s.p, s.n);
+    return p + s.n;
+}
+
+static inline char *put_u64(char *p, uint64_t value)
+{
+    char digits[PUT_U64_MOST];
+    int n = 0;
+
+    do
+        digits[n++] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    while (n > 0)
+        *p++ = digits[--n];
+    return p;
+}
+
+#endif

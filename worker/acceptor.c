@@ -1,0 +1,157 @@
+#include "worker/acceptor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/xmalloc.h"
+#include "config/config.h"
+#include "worker/conn.h"
+#include "worker/generation.h"
+#include "worker/internal.h"
+
+enum {
+    TURN_ACCEPTS = 64,     /* in one wake-up of one listener */
+    DRAIN_ACCEPTS = 65536, /* of a listener that is given up: more than any backlog */
+};
+
+/* Out of descriptors or memory: old idle connections go first, then cached files. */
+static bool make_room(struct worker *w)
+{
+    return conn_evict(w) || file_cache_shed(w->gen->cache) > 0;
+}
+
+static bool is_full(const struct worker *w)
+{
+    return w->conn_count >= w->gen->config->worker_connections;
+}
+
+/* One connection. False: nothing more to accept now. */
+static bool accept_one(struct listener *l)
+{
+    struct worker *w = l->worker;
+    union peer peer;
+    socklen_t n = sizeof(peer);
+    int fd;
+
+    if (is_full(w) && !conn_evict(w)) {
+        log_warn("all %zu worker_connections are busy: new ones wait", w->conn_count);
+        listeners_pause(w);
+        return false;
+    }
+    memset(&peer, 0, sizeof(peer));
+    fd = accept4(l->io.fd, &peer.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        conn_open(w, fd, &peer);
+        return true;
+    }
+    switch (errno) {
+    case EAGAIN:
+        return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        if (make_room(w))
+            return true;
+        log_error("accept: %m, and nothing idle to close: new connections wait");
+        listeners_pause(w);
+        return false;
+    default: /* accept(2): the network's errors of one connection */
+        return true;
+    }
+}
+
+static void on_acceptable(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct listener *l = CONTAINER_OF(io, struct listener, io);
+
+    for (int i = 0; i < TURN_ACCEPTS && accept_one(l); i++)
+        continue;
+}
+
+/* What the kernel has queued for a listener would be reset with it: serve it first. */
+static void drain_and_free(struct listener *l)
+{
+    struct worker *w = l->worker;
+
+    for (int i = 0; i < DRAIN_ACCEPTS && accept_one(l); i++)
+        continue;
+    ev_io_stop(w->loop, &l->io);
+    close(l->io.fd);
+    list_remove(&l->link);
+    free(l);
+}
+
+static struct listener *find(struct worker *w, const struct address *address)
+{
+    LIST_EACH (at, &w->listeners) {
+        struct listener *l = CONTAINER_OF(at, struct listener, link);
+
+        if (address_eq(&l->address, address))
+            return l;
+    }
+    return NULL;
+}
+
+static void add(struct worker *w, const struct address *address, int fd)
+{
+    struct listener *l = xcalloc(1, sizeof(*l));
+
+    l->worker = w;
+    l->address = *address;
+    l->is_wanted = true;
+    ev_io_init(&l->io, on_acceptable, fd, EV_READ);
+    list_append(&w->listeners, &l->link);
+    if (!w->is_accept_paused)
+        ev_io_start(w->loop, &l->io);
+}
+
+void listeners_update(struct worker *w, struct address *addresses, int *fds, size_t count)
+{
+    LIST_EACH (at, &w->listeners) {
+        CONTAINER_OF(at, struct listener, link)->is_wanted = false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct listener *l = find(w, &addresses[i]);
+
+        if (l != NULL) {
+            l->is_wanted = true;
+            continue;
+        }
+        add(w, &addresses[i], fds[i]);
+        fds[i] = -1;
+    }
+    LIST_EACH_SAFE (at, after, &w->listeners) {
+        struct listener *l = CONTAINER_OF(at, struct listener, link);
+
+        if (!l->is_wanted)
+            drain_and_free(l);
+    }
+}
+
+void listeners_close(struct worker *w)
+{
+    LIST_EACH_SAFE (at, after, &w->listeners) {
+        drain_and_free(CONTAINER_OF(at, struct listener, link));
+    }
+}
+
+void listeners_pause(struct worker *w)
+{
+    w->is_accept_paused = true;
+    LIST_EACH (at, &w->listeners) {
+        ev_io_stop(w->loop, &CONTAINER_OF(at, struct listener, link)->io);
+    }
+}
+
+void listeners_resume(struct worker *w)
+{
+    w->is_accept_paused = false;
+    LIST_EACH (at, &w->listeners) {
+        ev_io_start(w->loop, &CONTAINER_OF(at, struct listener, link)->io);
+    }
+}

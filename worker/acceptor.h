@@ -1,0 +1,36 @@
+/*
+ * acceptor - the listening sockets of this worker's slot: accepts, and makes room when there is none.
+ */
+#ifndef WORKER_ACCEPTOR_H
+#define WORKER_ACCEPTOR_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "common/address.h"
+#include "common/list.h"
+
+struct worker;
+
+struct listener {
+    struct list link; /* in worker->listeners */
+    ev_io io;         /* owns the socket */
+    struct worker *worker;
+    struct address address; /* as configured: tells one from another at a reload */
+    bool is_wanted;         /* scratch of listeners_update() */
+};
+
+/*
+ * Listens on these and no others: takes new sockets over (sets their fd to -1), keeps those whose
+ * address it has, and drains and closes the rest.
+ */
+void listeners_update(struct worker *w, struct address *addresses, int *fds, size_t count);
+
+/* Serves what the kernel has queued, then closes them all. */
+void listeners_close(struct worker *w);
+
+/* Stop and go on accepting; the kernel queues meanwhile. */
+void listeners_pause(struct worker *w);
+void listeners_resume(struct worker *w);
+
+#endif

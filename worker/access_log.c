@@ -1,0 +1,144 @@
+#include "worker/access_log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/address.h"
+#include "common/put.h"
+#include "common/xmalloc.h"
+
+enum { LINE_RESERVE = 256 }; /* all of a line but what the peer sent */
+
+struct access_log {
+    int fd;
+    size_t buffer_bytes;
+    uint64_t flush_ms, oldest_ms; /* oldest_ms: when the first line in the buffer came */
+    struct shared_slot *counters;
+    struct buf lines;
+};
+
+static char *put_peer(char *p, const struct sockaddr *peer)
+{
+    char host[ADDRESS_TEXT_MAX];
+
+    if (peer->sa_family == AF_INET) {
+        uint32_t ip = ntohl(((const struct sockaddr_in *)peer)->sin_addr.s_addr);
+
+        for (int shift = 24; shift >= 0; shift -= 8) {
+            p = put_u64(p, (ip >> shift) & 0xff);
+            *p++ = '.';
+        }
+        return p - 1;
+    }
+    return put_str(p, (struct str){ host, address_format_host(peer, host) });
+}
+
+/* Quotes, backslashes and what is not printable ASCII as \xHH: one line stays one line. */
+static char *put_escaped(char *p, struct str s)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    if (s.p == NULL)
+        return put_str(p, STR("-"));
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+
+        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+            *p++ = (char)c;
+            continue;
+        }
+        *p++ = '\\';
+        *p++ = 'x';
+        *p++ = hex[c >> 4];
+        *p++ = hex[c & 15];
+    }
+    return p;
+}
+
+void access_log_format(struct buf *out, const struct access_log_entry *e)
+{
+    size_t most = LINE_RESERVE + e->time.n + 4 * (e->line.n + e->referer.n + e->user_agent.n);
+    char *p = buf_reserve(out, most);
+
+    p = put_peer(p, e->peer);
+    p = put_str(p, STR(" - - ["));
+    p = put_str(p, e->time);
+    p = put_str(p, STR("] \""));
+    p = put_escaped(p, e->line);
+    p = put_str(p, STR("\" "));
+    p = put_u64(p, e->status);
+    *p++ = ' ';
+    p = put_u64(p, e->body_bytes);
+    p = put_str(p, STR(" \""));
+    p = put_escaped(p, e->referer);
+    p = put_str(p, STR("\" \""));
+    p = put_escaped(p, e->user_agent);
+    p = put_str(p, STR("\"\n"));
+    out->n = (size_t)(p - out->p);
+}
+
+struct access_log *access_log_new(int fd, size_t buffer_bytes, uint64_t flush_ms,
+                                  struct shared_slot *counters)
+{
+    struct access_log *log = xcalloc(1, sizeof(*log));
+
+    log->fd = fd;
+    log->buffer_bytes = buffer_bytes;
+    log->flush_ms = flush_ms;
+    log->counters = counters;
+    return log;
+}
+
+void access_log_flush(struct access_log *log)
+{
+    size_t done = 0;
+
+    while (done < log->lines.n) {
+        ssize_t n = write(log->fd, log->lines.p + done, log->lines.n - done);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            counter_add(log->counters, COUNTER_LOG_BYTES_DROPPED, log->lines.n - done);
+            break;
+        }
+        done += (size_t)n;
+    }
+    log->lines.n = 0;
+}
+
+void access_log_free(struct access_log **log)
+{
+    if (*log == NULL)
+        return;
+    access_log_flush(*log);
+    close((*log)->fd);
+    buf_fini(&(*log)->lines);
+    free(*log);
+    *log = NULL;
+}
+
+void access_log_add(struct access_log *log, const struct access_log_entry *e, uint64_t now_ms)
+{
+    if (log->lines.n == 0)
+        log->oldest_ms = now_ms;
+    access_log_format(&log->lines, e);
+    if (log->lines.n >= log->buffer_bytes)
+        access_log_flush(log);
+}
+
+void access_log_flush_if_due(struct access_log *log, uint64_t now_ms)
+{
+    if (log->lines.n > 0 && now_ms - log->oldest_ms >= log->flush_ms)
+        access_log_flush(log);
+}
+
+void access_log_reopen(struct access_log *log, int fd)
+{
+    access_log_flush(log);
+    close(log->fd);
+    log->fd = fd;
+}

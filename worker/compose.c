@@ -1,0 +1,115 @@
+#include "worker/compose.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/put.h"
+#include "common/xmalloc.h"
+
+enum {
+    FIXED_MOST = 512, /* status line and the fields that the composer writes itself */
+    FIELD_EXTRA = 4,  /* ": " and CRLF */
+};
+
+#define STATUS_OK "HTTP/1.1 200 OK\r\nDate: "
+enum { READY_DATE_AT = sizeof(STATUS_OK) - 1 };
+
+static char *put_field(char *p, struct str name, struct str value)
+{
+    p = put_str(p, name);
+    p = put_str(p, STR(": "));
+    p = put_str(p, value);
+    return put_str(p, STR("\r\n"));
+}
+
+static char *put_number(char *p, struct str name, uint64_t value)
+{
+    p = put_str(p, name);
+    p = put_str(p, STR(": "));
+    p = put_u64(p, value);
+    return put_str(p, STR("\r\n"));
+}
+
+static char *put_status(char *p, unsigned status)
+{
+    p = put_str(p, STR("HTTP/1.1 "));
+    p = put_u64(p, status);
+    *p++ = ' ';
+    p = put_str(p, status_reason(status));
+    return put_str(p, STR("\r\n"));
+}
+
+static char *put_validators(char *p, const struct file *f)
+{
+    if (f->last_modified[0] != '\0')
+        p = put_field(p, STR("Last-Modified"), str_of(f->last_modified));
+    if (f->etag_n > 0)
+        p = put_field(p, STR("ETag"), (struct str){ f->etag, f->etag_n });
+    return p;
+}
+
+size_t compose_http1_most(const struct response *res)
+{
+    size_t most = FIXED_MOST + res->content_type.n;
+
+    if (res->file != NULL)
+        most += res->file->content_type.n + res->file->head_n;
+    for (unsigned i = 0; i < res->field_count; i++)
+        most += res->fields[i].name.n + res->fields[i].value.n + FIELD_EXTRA;
+    return most;
+}
+
+/* All but the Connection field and the empty line. */
+static char *put_head(char *p, const struct response *res, const struct compose_options *options)
+{
+    struct str type = res->content_type;
+
+    if (type.n == 0 && res->file != NULL)
+        type = res->file->content_type;
+    p = put_status(p, res->status);
+    p = put_field(p, STR("Date"), (struct str){ options->date, HTTP_DATE_N });
+    if (options->has_server)
+        p = put_str(p, STR("Server: remuda\r\n"));
+    if (status_has_body(res->status)) {
+        if (type.n > 0)
+            p = put_field(p, STR("Content-Type"), type);
+        p = put_number(p, STR("Content-Length"), (uint64_t)res->length);
+    }
+    if (res->is_representation && res->file != NULL) {
+        p = put_validators(p, res->file);
+        if (res->status == 200)
+            p = put_str(p, STR("Accept-Ranges: bytes\r\n"));
+    }
+    for (unsigned i = 0; i < res->field_count; i++)
+        p = put_field(p, res->fields[i].name, res->fields[i].value);
+    return p;
+}
+
+/* Leaves the head with the file; the next 200 for it is a memcpy. */
+static void make_ready(struct file *f, const char *head, size_t n)
+{
+    f->head = xmalloc(n);
+    memcpy(f->head, head, n);
+    f->head_n = n;
+}
+
+size_t compose_http1(char *out, struct response *res, const struct compose_options *options)
+{
+    struct file *f = res->file;
+    bool is_plain = res->is_whole && res->field_count == 0;
+    char *p;
+
+    if (is_plain && f->head != NULL) {
+        memcpy(out, f->head, f->head_n);
+        memcpy(out + READY_DATE_AT, options->date, HTTP_DATE_N);
+        p = out + f->head_n;
+    } else {
+        p = put_head(out, res, options);
+        if (is_plain)
+            make_ready(f, out, (size_t)(p - out));
+    }
+    if (options->connection.n > 0)
+        p = put_field(p, STR("Connection"), options->connection);
+    p = put_str(p, STR("\r\n"));
+    return (size_t)(p - out);
+}

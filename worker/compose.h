@@ -1,0 +1,27 @@
+/*
+ * compose - the one place where response heads are written, for every handler, from the same
+ * slices. Pure but for the ready-made head that it leaves with a file.
+ *
+ * A whole file with 200 is one memcpy of the head that was made when it was first sent, with the
+ * Date put in; everything else is written field by field.
+ */
+#ifndef WORKER_COMPOSE_H
+#define WORKER_COMPOSE_H
+
+#include "worker/clock.h"
+#include "worker/response.h"
+
+/* What the protocol and the config add to every response. */
+struct compose_options {
+    const char *date; /* HTTP_DATE_N bytes */
+    bool has_server;
+    struct str connection; /* the Connection field's value; n 0: none */
+};
+
+/* Bytes that compose_http1() writes at most. */
+size_t compose_http1_most(const struct response *res);
+
+/* Writes status line, fields and the empty line; returns how many bytes. */
+size_t compose_http1(char *out, struct response *res, const struct compose_options *options);
+
+#endif

@@ -1,0 +1,455 @@
+#include "worker/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/xmalloc.h"
+#include "config/config.h"
+#include "worker/exchange.h"
+#include "worker/generation.h"
+#include "worker/internal.h"
+#include "worker/out.h"
+
+enum outcome { GO_ON, WAIT, GONE };
+
+static const struct {
+    const char *word;
+    enum counter counter;
+} reasons[CLOSE_REASON_COUNT] = {
+#define CLOSE_ROW(name, word, counter) { word, COUNTER_CONNECTIONS_##counter },
+    CLOSE_REASONS(CLOSE_ROW)
+#undef CLOSE_ROW
+};
+
+struct str conn_input(const struct conn *c)
+{
+    return str_range(c->worker->input_at, c->worker->input_end);
+}
+
+void conn_consume(struct conn *c, size_t n)
+{
+    assert(n <= (size_t)(c->worker->input_end - c->worker->input_at));
+    c->worker->input_at += n;
+}
+
+bool conn_turn_is_over(struct conn *c)
+{
+    return ++c->worker->turn_requests > TURN_REQUESTS;
+}
+
+/* ---- input: scratch while driven, a block of the connection's own while it waits ---- */
+
+static void load_input(struct conn *c)
+{
+    struct worker *w = c->worker;
+
+    w->input_at = w->input_end = w->input;
+    if (c->kept == NULL)
+        return;
+    memcpy(w->input, c->kept->bytes, c->kept->n);
+    w->input_end += c->kept->n;
+    free(c->kept);
+    c->kept = NULL;
+}
+
+static void keep_input(struct conn *c)
+{
+    struct worker *w = c->worker;
+    size_t n = (size_t)(w->input_end - w->input_at);
+
+    if (c->x != NULL)
+        exchange_settle(c->x);
+    if (n == 0 || (c->must_close && c->x == NULL))
+        return;
+    c->kept = xmalloc(sizeof(*c->kept) + n);
+    c->kept->n = n;
+    memcpy(c->kept->bytes, w->input_at, n);
+}
+
+/* Reads once. GO_ON: there is more, or the end; WAIT: nothing now; GONE: the socket failed. */
+static enum outcome fill_input(struct conn *c)
+{
+    struct worker *w = c->worker;
+    size_t room;
+    ssize_t n;
+
+    if (c->is_drained)
+        return WAIT;
+    if (w->input_at == w->input_end && (c->x == NULL || c->x->is_settled))
+        w->input_at = w->input_end = w->input;
+    room = (size_t)(w->input + INPUT_BYTES - w->input_end);
+    if (room < INPUT_READ_BYTES) {
+        /* The head under way must not move under its views: they go to the pool first. */
+        if (c->x != NULL)
+            exchange_settle(c->x);
+        memmove(w->input, w->input_at, (size_t)(w->input_end - w->input_at));
+        w->input_end = w->input + (w->input_end - w->input_at);
+        w->input_at = w->input;
+        room = (size_t)(w->input + INPUT_BYTES - w->input_end);
+    }
+    assert(room >= INPUT_READ_BYTES); /* heads are bounded and bodies consumed */
+    do
+        n = c->transport->read(c, w->input + (w->input_end - w->input), INPUT_READ_BYTES);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? WAIT : GONE;
+    if (n == 0)
+        c->is_eof = true;
+    c->is_drained = n < INPUT_READ_BYTES;
+    w->input_end += n;
+    c->bytes_received += (uint64_t)n;
+    counter_add(w->counters, COUNTER_BYTES_RECEIVED, (uint64_t)n);
+    return GO_ON;
+}
+
+/* ---- closing ---- */
+
+static void log_close(const struct conn *c, enum close_reason reason)
+{
+    char host[ADDRESS_TEXT_MAX];
+
+    if (!log_is_on(LOG_INFO))
+        return;
+    address_format_host(&c->peer.sa, host);
+    log_info("%s: closed: %s, after %u requests", host, reasons[reason].word, c->request_count);
+}
+
+void conn_close(struct conn **cp, enum close_reason reason)
+{
+    struct conn *c = *cp;
+    struct worker *w = c->worker;
+
+    *cp = NULL;
+    c->close_reason = (uint8_t)reason;
+    if (c->x != NULL)
+        c->protocol->abandon(c);
+    assert(c->x == NULL);
+    out_free(&c->out);
+    free(c->kept);
+    c->kept = NULL;
+    deadline_disarm(&c->deadline);
+    list_remove(&c->runnable);
+    if (c->is_watched)
+        ev_io_stop(w->loop, &c->io);
+    close(c->io.fd);
+    log_close(c, reason);
+    counter_add(w->counters, COUNTER_CONNECTIONS_CLOSED, 1);
+    if (reasons[reason].counter != COUNTER_CONNECTIONS_CLOSED)
+        counter_add(w->counters, reasons[reason].counter, 1);
+    w->conn_count--;
+    list_append(&w->conns_free, &c->runnable);
+    worker_on_conn_closed(w);
+}
+
+/* A peer that does not read gets no more time from the kernel either: RST frees its buffers. */
+static void abort_close(struct conn *c, enum close_reason reason)
+{
+    struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+    setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    conn_close(&c, reason);
+}
+
+/* ---- waiting ---- */
+
+static void watch(struct conn *c, int events)
+{
+    struct ev_loop *loop = c->worker->loop;
+
+    if (c->is_watched && c->io.events == events)
+        return;
+    if (c->is_watched)
+        ev_io_stop(loop, &c->io);
+    ev_io_modify(&c->io, events);
+    ev_io_start(loop, &c->io);
+    c->is_watched = true;
+}
+
+static void wait_readable(struct conn *c)
+{
+    struct worker *w = c->worker;
+
+    /* A head's time is absolute and a body's is a window: neither starts anew with each byte. */
+    if (c->awaits == DEADLINE_IDLE || c->deadline.kind != c->awaits) {
+        deadline_arm(&w->deadlines, &c->deadline, c->awaits, w->clock.now_ms);
+        c->window_mark = c->bytes_received;
+    }
+    watch(c, EV_READ);
+}
+
+/* What the peer's kernel has acknowledged: bytes that only we have buffered are no progress. */
+static uint64_t sent_progress(const struct conn *c)
+{
+    int queued = 0;
+
+    if (ioctl(c->io.fd, SIOCOUTQ, &queued) < 0)
+        queued = 0;
+    return c->bytes_sent > (uint64_t)queued ? c->bytes_sent - (uint64_t)queued : 0;
+}
+
+static void wait_writable(struct conn *c)
+{
+    struct worker *w = c->worker;
+
+    if (c->deadline.kind != DEADLINE_SEND) {
+        deadline_arm(&w->deadlines, &c->deadline, DEADLINE_SEND, w->clock.now_ms);
+        c->window_mark = sent_progress(c);
+    }
+    watch(c, EV_WRITE);
+}
+
+/* ---- output ---- */
+
+/* Sends what was gathered or left over. WAIT: blocked, all that is left is in c->out. */
+static enum outcome flush(struct conn *c)
+{
+    struct worker *w = c->worker;
+    struct out *out = c->out != NULL ? c->out : w->out;
+    uint64_t sent = 0;
+    enum out_result result;
+
+    if (out_is_empty(out))
+        return GO_ON;
+    result = out_send(out, c, &w->turn_budget, &sent);
+    c->bytes_sent += sent;
+    counter_add(w->counters, COUNTER_BYTES_SENT, sent);
+    switch (result) {
+    case OUT_SENT:
+        out_free(&c->out);
+        return GO_ON;
+    case OUT_BLOCKED:
+    case OUT_TURN_OVER:
+        if (c->out == NULL)
+            c->out = out_detach(w->out);
+        return WAIT;
+    case OUT_FILE_CHANGED:
+        c->close_reason = CLOSE_FILE_CHANGED;
+        break;
+    case OUT_FILE_FAILED:
+        c->close_reason = CLOSE_FILE_ERROR;
+        break;
+    case OUT_FAILED:
+        c->close_reason =
+            errno == EPIPE || errno == ECONNRESET ? CLOSE_CLIENT_EARLY : CLOSE_SOCKET_ERROR;
+        break;
+    }
+    return GONE;
+}
+
+/* ---- lingering close ---- */
+
+/*
+ * Unread input makes the kernel answer close(2) with RST, and RST can overtake our last response
+ * (RFC 9112, 9.6). So: end our side, then read and forget until the peer ends its own.
+ */
+static void linger(struct conn *c)
+{
+    struct worker *w = c->worker;
+
+    c->is_lingering = true;
+    c->linger_until_ms = w->clock.now_ms + w->gen->config->lingering_time_ms;
+    c->transport->shut_write(c);
+    deadline_arm(&w->deadlines, &c->deadline, DEADLINE_LINGER, w->clock.now_ms);
+    watch(c, EV_READ);
+}
+
+static void drive_lingering(struct conn *c)
+{
+    struct worker *w = c->worker;
+    ssize_t n = c->transport->read(c, w->input, INPUT_READ_BYTES);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
+        w->clock.now_ms >= c->linger_until_ms) {
+        conn_close(&c, c->close_reason);
+        return;
+    }
+    if (n > 0)
+        deadline_arm(&w->deadlines, &c->deadline, DEADLINE_LINGER, w->clock.now_ms);
+}
+
+/* ---- the driver ---- */
+
+static void yield(struct conn *c)
+{
+    struct worker *w = c->worker;
+
+    list_remove(&c->runnable);
+    list_append(&w->runnable, &c->runnable);
+    ev_prepare_start(w->loop, &w->run_runnable);
+    ev_idle_start(w->loop, &w->stay_awake);
+}
+
+/* One step and what it needs. */
+static enum outcome advance(struct conn *c)
+{
+    enum outcome outcome;
+    enum need need = c->protocol->steps[c->state](c);
+
+    if (need == NEED_NOTHING)
+        return GO_ON;
+    outcome = flush(c);
+    if (outcome == WAIT) {
+        wait_writable(c);
+        return WAIT;
+    }
+    if (outcome == GONE)
+        return GONE;
+    switch (need) {
+    case NEED_READ:
+        if (c->is_eof) {
+            c->close_reason = CLOSE_CLIENT_EARLY;
+            return GONE;
+        }
+        outcome = fill_input(c);
+        if (outcome == WAIT)
+            wait_readable(c);
+        else if (outcome == GONE)
+            c->close_reason = errno == ECONNRESET ? CLOSE_CLIENT_EARLY : CLOSE_SOCKET_ERROR;
+        return outcome;
+    case NEED_YIELD:
+        yield(c);
+        return WAIT;
+    case NEED_CLOSE:
+        if (!c->must_linger || c->is_eof)
+            return GONE;
+        linger(c);
+        return WAIT;
+    case NEED_NOTHING:
+    case NEED_FLUSH:
+        break;
+    }
+    return GO_ON;
+}
+
+void conn_drive(struct conn *c)
+{
+    struct worker *w = c->worker;
+    enum outcome outcome;
+
+    if (c->is_lingering) {
+        drive_lingering(c);
+        return;
+    }
+    list_remove(&c->runnable);
+    w->turn_requests = 0;
+    w->turn_budget = w->gen->config->sendfile_max_chunk_bytes;
+    c->is_drained = false;
+    if (c->out != NULL) {
+        outcome = flush(c);
+        if (outcome == WAIT) {
+            wait_writable(c);
+            return;
+        }
+        if (outcome == GONE) {
+            conn_close(&c, c->close_reason);
+            return;
+        }
+    }
+    load_input(c);
+    do
+        outcome = advance(c);
+    while (outcome == GO_ON);
+    assert(outcome == GONE || out_is_empty(w->out));
+    if (outcome == GONE) {
+        out_clear(w->out);
+        conn_close(&c, c->close_reason);
+        return;
+    }
+    if (!c->is_lingering)
+        keep_input(c);
+}
+
+static void on_ready(struct ev_loop *loop, ev_io *io, int events)
+{
+    conn_drive(CONTAINER_OF(io, struct conn, io));
+}
+
+void conn_open(struct worker *w, int fd, const union peer *peer)
+{
+    struct conn *c;
+
+    if (list_is_empty(&w->conns_free)) {
+        c = xmalloc(sizeof(*c));
+    } else {
+        c = CONTAINER_OF(w->conns_free.next, struct conn, runnable);
+        list_remove(&c->runnable);
+    }
+    memset(c, 0, sizeof(*c));
+    ev_io_init(&c->io, on_ready, fd, EV_READ);
+    deadline_init(&c->deadline);
+    list_init(&c->runnable);
+    c->worker = w;
+    c->transport = &transport_plain;
+    c->protocol = &http1;
+    c->close_reason = CLOSE_DONE;
+    c->peer = *peer;
+    w->conn_count++;
+    counter_add(w->counters, COUNTER_CONNECTIONS_ACCEPTED, 1);
+    deadline_arm(&w->deadlines, &c->deadline, DEADLINE_HEAD, w->clock.now_ms);
+    conn_drive(c);
+}
+
+/* ---- deadlines ---- */
+
+/* Whether the window that just ended saw min_rate; if so, the next one starts. */
+static bool earned_a_window(struct conn *c, uint64_t progress, uint64_t window_ms)
+{
+    struct worker *w = c->worker;
+    uint64_t least = w->gen->config->min_rate * window_ms / 1000;
+
+    if (progress <= c->window_mark || progress - c->window_mark < least)
+        return false;
+    c->window_mark = progress;
+    deadline_arm(&w->deadlines, &c->deadline, c->deadline.kind, w->clock.now_ms);
+    return true;
+}
+
+void conn_expire(struct conn *c)
+{
+    const struct config *config = c->worker->gen->config;
+
+    switch ((enum deadline_kind)c->deadline.kind) {
+    case DEADLINE_SEND:
+        if (!earned_a_window(c, sent_progress(c), config->send_timeout_ms))
+            abort_close(c, CLOSE_SEND_TIMEOUT);
+        return;
+    case DEADLINE_LINGER:
+        conn_close(&c, c->close_reason);
+        return;
+    case DEADLINE_BODY:
+        if (earned_a_window(c, c->bytes_received, config->client_body_timeout_ms))
+            return;
+        c->close_reason = CLOSE_BODY_TIMEOUT;
+        break;
+    case DEADLINE_HEAD:
+        c->close_reason = CLOSE_HEAD_TIMEOUT;
+        break;
+    case DEADLINE_IDLE:
+    case DEADLINE_NONE:
+    case DEADLINE_KINDS:
+        c->close_reason = CLOSE_IDLE_TIMEOUT;
+        break;
+    }
+    if (c->protocol->time_out(c))
+        conn_drive(c);
+    else
+        conn_close(&c, c->close_reason);
+}
+
+bool conn_evict(struct worker *w)
+{
+    struct deadline *oldest = deadline_first(&w->deadlines, DEADLINE_IDLE);
+    struct conn *c;
+
+    if (oldest == NULL)
+        return false;
+    c = CONTAINER_OF(oldest, struct conn, deadline);
+    conn_close(&c, CLOSE_EVICTED);
+    return true;
+}

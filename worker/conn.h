@@ -1,0 +1,95 @@
+/*
+ * conn - one client connection, whatever is spoken on it.
+ *
+ * conn_drive() is the only place that runs a protocol's steps, reads, writes, waits or closes. A
+ * connection that is idle holds this struct and nothing else: its input stands in the worker's
+ * scratch buffer while it is driven, and only what is left of an incomplete request is kept in a
+ * buffer of its own; its output likewise.
+ */
+#ifndef WORKER_CONN_H
+#define WORKER_CONN_H
+
+#include <ev.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "common/list.h"
+#include "common/str.h"
+#include "worker/close_reason.h"
+#include "worker/deadline.h"
+#include "worker/protocol.h"
+#include "worker/transport.h"
+
+struct exchange;
+struct out;
+struct worker;
+
+/* Input that waits for more: a block of its own. */
+struct kept_input {
+    size_t n;
+    char bytes[];
+};
+
+union peer {
+    struct sockaddr sa;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+struct conn {
+    ev_io io;                 /* the socket; owned */
+    struct deadline deadline; /* of what it waits for */
+    struct list runnable;     /* in worker->runnable after NEED_YIELD */
+    struct worker *worker;    /* borrowed */
+    const struct transport *transport;
+    const struct protocol *protocol;
+    struct exchange *x;      /* under way; owned; NULL: none */
+    struct kept_input *kept; /* owned; NULL: none */
+    struct out *out;         /* what the socket did not take; owned; NULL: none */
+    uint64_t bytes_received, bytes_sent;
+    uint64_t window_mark; /* progress when the deadline's window began */
+    union {
+        struct {
+            uint64_t body_left; /* BODY_FRAMING_LENGTH */
+            void *chunked;      /* BODY_FRAMING_CHUNKED: in the exchange's pool */
+        } body;
+        uint64_t linger_until_ms;
+    };
+    uint32_t request_count; /* begun on this connection */
+    uint8_t state;          /* of the protocol */
+    uint8_t awaits;         /* enum deadline_kind: why NEED_READ */
+    uint8_t close_reason;   /* enum close_reason */
+    bool is_eof : 1;        /* the peer sends no more */
+    bool is_drained : 1;    /* the last read took all there was */
+    bool must_close : 1;    /* after the response under way */
+    bool must_linger : 1;   /* the peer may still be sending: see linger() */
+    bool is_lingering : 1;
+    bool is_watched : 1; /* io is started */
+    union peer peer;
+};
+
+/* Takes over an accepted socket and serves what it already brought. */
+void conn_open(struct worker *w, int fd, const union peer *peer);
+
+/* Goes on with what is there to do; *c may be gone afterwards. */
+void conn_drive(struct conn *c);
+
+/* Its deadline passed: it gets another window if it earned it, else an answer or a close. */
+void conn_expire(struct conn *c);
+
+/* At once; what was not sent is lost. Sets *c to NULL. */
+void conn_close(struct conn **c, enum close_reason reason);
+
+/* Closes the connection that is idle for longest. False: none is idle. */
+bool conn_evict(struct worker *w);
+
+/* The input not yet consumed; consuming is moving `p` up. Valid while the connection is driven. */
+struct str conn_input(const struct conn *c);
+void conn_consume(struct conn *c, size_t n);
+
+/* Whether someone else is due: the work of one wake-up is bounded. */
+bool conn_turn_is_over(struct conn *c);
+
+#endif

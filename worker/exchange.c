@@ -1,0 +1,49 @@
+#include "worker/exchange.h"
+
+#include <stdlib.h>
+
+#include "common/xmalloc.h"
+#include "worker/conn.h"
+#include "worker/generation.h"
+#include "worker/internal.h"
+
+struct exchange *exchange_new(struct worker *w)
+{
+    struct exchange *x = w->exchanges_free;
+
+    if (x != NULL) {
+        w->exchanges_free = x->next_free;
+    } else {
+        x = xmalloc(sizeof(*x));
+        pool_init(&x->pool);
+        response_init(&x->res);
+    }
+    x->conn = NULL;
+    x->gen = generation_get(w->gen);
+    x->route = NULL;
+    x->head = NULL;
+    x->head_n = 0;
+    x->is_settled = false;
+    return x;
+}
+
+void exchange_free(struct worker *w, struct exchange *x)
+{
+    response_reset(&x->res);
+    pool_reset(&x->pool);
+    generation_put(&x->gen);
+    x->next_free = w->exchanges_free;
+    w->exchanges_free = x;
+}
+
+void exchange_settle(struct exchange *x)
+{
+    struct str head = { x->head, x->head_n };
+
+    if (x->is_settled)
+        return;
+    head = pool_str(&x->pool, head);
+    request_move(&x->req, x->head, x->head_n, head.p);
+    x->head = head.p;
+    x->is_settled = true;
+}

@@ -1,0 +1,68 @@
+/*
+ * generation - one config as a worker lives it: the parsed settings with the docroots, caches,
+ * routes and logs that they need. Built beside the current one, swapped in whole, freed with the
+ * last exchange that began under it.
+ */
+#ifndef WORKER_GENERATION_H
+#define WORKER_GENERATION_H
+
+#include <stdint.h>
+
+#include "common/bundle.h"
+#include "config/config.h"
+#include "worker/access_log.h"
+#include "worker/file_cache.h"
+#include "worker/handler.h"
+#include "worker/http1_parse.h"
+
+/* A route ready to serve. */
+struct live_route {
+    const struct route *config;
+    const struct handler *handler;
+    struct docroot *docroot;
+    size_t strip_n;         /* bytes of the path that an alias replaces; 0: root */
+    struct access_log *log; /* NULL: off */
+};
+
+struct live_site {
+    const struct site *config;
+    struct live_route *routes; /* same order: longest path first */
+};
+
+struct site_index;
+
+struct generation {
+    unsigned refs;
+    uint64_t number;
+    struct config *config;
+    struct live_site *sites;
+    struct site_index *index; /* host -> site */
+    struct file_cache *cache;
+    struct access_log **logs; /* by config->access_logs */
+    struct http1_limits limits;
+};
+
+/*
+ * Takes the bundle's log descriptors. NULL: *why is a text that the caller frees; the bundle is
+ * still whole enough to free.
+ */
+struct generation *generation_new(struct bundle *bundle, struct shared_slot *counters, char **why);
+
+static inline struct generation *generation_get(struct generation *gen)
+{
+    gen->refs++;
+    return gen;
+}
+void generation_put(struct generation **gen);
+
+/* The site for a Host (any case, without port), the default site if none matches. */
+const struct live_site *generation_site(const struct generation *gen, struct str host);
+/* The longest route that `path` lies in, by whole segments; "/" always does. */
+const struct live_route *site_route(const struct live_site *site, struct str path);
+/* Where errors go that have no request to route by. */
+const struct live_route *generation_default_route(const struct generation *gen);
+
+/* Writes out the access logs' buffers; `is_final`: also what is younger than the flush interval. */
+void generation_flush_logs(struct generation *gen, uint64_t now_ms, bool is_final);
+
+#endif

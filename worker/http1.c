@@ -1,0 +1,412 @@
+/*
+ * http1 - HTTP/1.0 and 1.1 on a connection, as a table of steps.
+ *
+ *     READ_HEAD -> ROUTE -> (READ_BODY) -> WRITE -> FINISH -> READ_HEAD ...
+ *
+ * A request body that the handler has no use for is read and dropped before the answer goes out,
+ * so that a broken one still gets a clean 400 and the next request is in step. Responses are
+ * gathered in the worker's scratch and leave together when the input runs dry.
+ */
+#include "worker/protocol.h"
+
+#include <assert.h>
+
+#include "common/log.h"
+#include "worker/access_log.h"
+#include "worker/compose.h"
+#include "worker/conn.h"
+#include "worker/generation.h"
+#include "worker/http1_parse.h"
+#include "worker/internal.h"
+#include "worker/out.h"
+#include "worker/path.h"
+
+enum http1_state { READ_HEAD, ROUTE, READ_BODY, WRITE, FINISH, TIMED_OUT };
+
+enum { STATUS_CLIENT_CLOSED = 499 }; /* in the access log only, as nginx writes it */
+
+static bool is_head(const struct request *req)
+{
+    return req->method == METHOD_HEAD;
+}
+
+/* ---- errors that end the connection ---- */
+
+/* What the log and the composer read of a request that could not be parsed. */
+static void blank_request(struct request *req, bool has_line)
+{
+    if (!has_line)
+        req->line = req->method_text = req->target = STR_NONE;
+    req->method = str_eq(req->method_text, STR("HEAD")) ? METHOD_HEAD : METHOD_OTHER;
+    req->version = 11;
+    req->keep_alive = false;
+    req->known[FIELD_REFERER] = req->known[FIELD_USER_AGENT] = STR_NONE;
+}
+
+/* Answers with `status` and closes; the rest of what the peer sends is of no interest. */
+static void reject(struct conn *c, unsigned status)
+{
+    response_reset(&c->x->res);
+    exchange_error(c->x, status);
+    c->must_close = c->must_linger = true;
+    c->state = WRITE;
+}
+
+static void reject_bad(struct conn *c, const struct http1_fault *fault)
+{
+    char host[ADDRESS_TEXT_MAX];
+
+    if (log_is_on(LOG_INFO)) {
+        address_format_host(&c->peer.sa, host);
+        log_info("%s: %u: %s", host, fault->status, fault->text);
+    }
+    c->close_reason = CLOSE_BAD_REQUEST;
+    reject(c, fault->status);
+}
+
+/* ---- READ_HEAD ---- */
+
+static void take_exchange(struct conn *c)
+{
+    struct worker *w = c->worker;
+
+    c->x = w->spare;
+    c->x->conn = c;
+    w->spare = NULL;
+    c->request_count++;
+}
+
+static enum need reject_unparsed(struct conn *c, const struct http1_fault *fault, bool has_line)
+{
+    struct str input = conn_input(c);
+
+    take_exchange(c);
+    c->x->head = input.p;
+    c->x->head_n = input.n;
+    blank_request(&c->x->req, has_line);
+    reject_bad(c, fault);
+    return NEED_NOTHING;
+}
+
+static enum need await_head(struct conn *c, bool is_partial)
+{
+    static const struct http1_fault cut = { 400, "the connection ended in the middle of a head" };
+
+    if (!c->is_eof) {
+        c->awaits = is_partial || c->request_count == 0 ? DEADLINE_HEAD : DEADLINE_IDLE;
+        return NEED_READ;
+    }
+    c->close_reason = CLOSE_CLIENT;
+    return is_partial ? reject_unparsed(c, &cut, false) : NEED_CLOSE;
+}
+
+static enum need read_head(struct conn *c)
+{
+    struct worker *w = c->worker;
+    struct str input = conn_input(c);
+    struct http1_fault fault;
+    size_t head_n;
+
+    if (c->must_close)
+        return NEED_CLOSE;
+    if (input.n == 0)
+        return await_head(c, false);
+    if (conn_turn_is_over(c))
+        return NEED_YIELD;
+    if (w->spare == NULL)
+        w->spare = exchange_new(w);
+    switch (http1_parse_head(&w->spare->req, input.p, input.n, &w->gen->limits, &head_n, &fault)) {
+    case PARSE_MORE:
+        return await_head(c, true);
+    case PARSE_BAD:
+        return reject_unparsed(c, &fault, true);
+    case PARSE_DONE:
+        break;
+    }
+    take_exchange(c);
+    c->x->head = input.p;
+    c->x->head_n = head_n;
+    conn_consume(c, head_n);
+    c->state = ROUTE;
+    return NEED_NOTHING;
+}
+
+/* ---- ROUTE ---- */
+
+/* Whom the request is for and what the answer is. */
+static void find_answer(struct exchange *x)
+{
+    struct request *req = &x->req;
+    const struct live_site *site = generation_site(x->gen, req->host);
+    enum path_result result = PATH_CLEAN;
+
+    req->path = STR_NONE;
+    if (req->raw_path.p != NULL)
+        result = path_clean(req->raw_path, pool_alloc(&x->pool, req->raw_path.n), &req->path);
+    x->route = site_route(site, result == PATH_CLEAN ? req->path : STR_NONE);
+    if (result == PATH_BAD)
+        exchange_error(x, 400);
+    else if (result == PATH_NOT_FOUND)
+        exchange_error(x, 404);
+    else
+        x->route->handler->handle(x);
+}
+
+static bool keeps_alive(const struct conn *c)
+{
+    const struct worker *w = c->worker;
+
+    return c->x->req.keep_alive && !w->is_quitting &&
+           c->request_count < w->gen->config->keepalive_requests;
+}
+
+/* The client waits for our word before it sends the body (RFC 9110, 10.1.1). */
+static enum need answer_expectation(struct conn *c)
+{
+    struct out *out = c->worker->out;
+
+    if (c->x->res.status >= 400) { /* spare the client the sending */
+        c->must_close = c->must_linger = true;
+        c->state = WRITE;
+        return NEED_NOTHING;
+    }
+    if (!out_has_room(out, 64))
+        return NEED_FLUSH;
+    out_add(out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    counter_add(c->worker->counters, COUNTER_RESPONSES_1XX, 1);
+    c->state = READ_BODY;
+    return NEED_NOTHING;
+}
+
+static enum need begin_body(struct conn *c)
+{
+    struct request *req = &c->x->req;
+
+    c->body.body_left = req->content_length;
+    c->body.chunked = NULL;
+    if (req->framing == BODY_FRAMING_CHUNKED) {
+        c->body.chunked = pool_alloc(&c->x->pool, sizeof(struct http1_chunked));
+        memset(c->body.chunked, 0, sizeof(struct http1_chunked));
+    } else if (req->content_length > c->x->route->config->scope.client_max_body_bytes) {
+        reject(c, 413);
+        return NEED_NOTHING;
+    }
+    if (req->expects_continue && conn_input(c).n == 0)
+        return answer_expectation(c);
+    c->state = READ_BODY;
+    return NEED_NOTHING;
+}
+
+static enum need route(struct conn *c)
+{
+    struct request *req = &c->x->req;
+
+    if (c->x->res.status == 0)
+        find_answer(c->x);
+    c->must_close = !keeps_alive(c) || req->method == METHOD_CONNECT;
+    if (req->framing == BODY_FRAMING_NONE ||
+        (req->framing == BODY_FRAMING_LENGTH && req->content_length == 0)) {
+        c->state = WRITE;
+        return NEED_NOTHING;
+    }
+    return begin_body(c);
+}
+
+/* ---- READ_BODY: read and dropped ---- */
+
+static enum need await_body(struct conn *c)
+{
+    static const struct http1_fault cut = { 400, "the connection ended in the middle of a body" };
+
+    if (c->is_eof) {
+        reject_bad(c, &cut);
+        return NEED_NOTHING;
+    }
+    c->awaits = DEADLINE_BODY;
+    return NEED_READ;
+}
+
+static enum need read_chunked(struct conn *c)
+{
+    struct http1_chunked *chunked = c->body.chunked;
+    struct str input = conn_input(c);
+    struct http1_fault fault;
+    size_t used = 0;
+    enum parse_result result =
+        http1_parse_chunked(chunked, input.p, input.n, &used, &fault, NULL, NULL);
+
+    conn_consume(c, used);
+    if (chunked->body_bytes > c->x->route->config->scope.client_max_body_bytes) {
+        reject(c, 413);
+        return NEED_NOTHING;
+    }
+    switch (result) {
+    case PARSE_DONE:
+        c->state = WRITE;
+        return NEED_NOTHING;
+    case PARSE_BAD:
+        reject_bad(c, &fault);
+        return NEED_NOTHING;
+    case PARSE_MORE:
+        break;
+    }
+    return await_body(c);
+}
+
+static enum need read_body(struct conn *c)
+{
+    size_t input_n = conn_input(c).n;
+    uint64_t part;
+
+    if (c->body.chunked != NULL)
+        return read_chunked(c);
+    part = input_n < c->body.body_left ? input_n : c->body.body_left;
+    conn_consume(c, (size_t)part);
+    c->body.body_left -= part;
+    if (c->body.body_left > 0)
+        return await_body(c);
+    c->state = WRITE;
+    return NEED_NOTHING;
+}
+
+/* ---- WRITE ---- */
+
+static bool sends_body(const struct exchange *x)
+{
+    return !is_head(&x->req) && status_has_body(x->res.status);
+}
+
+static struct str connection_field(const struct conn *c)
+{
+    if (c->must_close)
+        return STR("close");
+    return c->x->req.version == 10 ? STR("keep-alive") : STR_NONE;
+}
+
+static enum need write_response(struct conn *c)
+{
+    struct worker *w = c->worker;
+    struct exchange *x = c->x;
+    struct response *res = &x->res;
+    struct compose_options options = {
+        .date = w->clock.date,
+        .has_server = x->gen->config->has_server_header,
+        .connection = connection_field(c),
+    };
+
+    if (!out_has_room(w->out, compose_http1_most(res) + res->bytes.n + OUT_COPY_MAX))
+        return NEED_FLUSH;
+    out_commit(w->out, compose_http1(out_tail(w->out), res, &options));
+    if (sends_body(x)) {
+        if (res->file != NULL)
+            out_add_file(w->out, res->file, res->first, (size_t)res->length);
+        else if (res->bytes.n > 0)
+            out_add(w->out, res->bytes);
+    }
+    c->state = FINISH;
+    if (w->out->used >= OUT_BATCH_BYTES || (res->file != NULL && res->file->body == NULL))
+        return NEED_FLUSH;
+    return NEED_NOTHING;
+}
+
+/* ---- FINISH ---- */
+
+static void count_status(struct worker *w, unsigned status)
+{
+    static const enum counter by_class[6] = {
+        COUNTER_RESPONSES_5XX, COUNTER_RESPONSES_1XX, COUNTER_RESPONSES_2XX,
+        COUNTER_RESPONSES_3XX, COUNTER_RESPONSES_4XX, COUNTER_RESPONSES_5XX,
+    };
+
+    counter_add(w->counters, COUNTER_REQUESTS, 1);
+    counter_add(w->counters, by_class[status / 100 % 6], 1);
+}
+
+/* `unsent`: bytes of the body that never left. */
+static void log_exchange(struct conn *c, unsigned status, uint64_t unsent)
+{
+    struct worker *w = c->worker;
+    struct exchange *x = c->x;
+    const struct live_route *to = x->route;
+    uint64_t body = sends_body(x) && status == x->res.status ? (uint64_t)x->res.length : 0;
+
+    count_status(w, status);
+    if (to == NULL || to->log == NULL)
+        return;
+    access_log_add(to->log,
+                   &(struct access_log_entry){
+                       .peer = &c->peer.sa,
+                       .time = { w->clock.log_time, CLOCK_LOG_N },
+                       .line = x->req.line,
+                       .status = status,
+                       .body_bytes = body > unsent ? body - unsent : 0,
+                       .referer = x->req.known[FIELD_REFERER],
+                       .user_agent = x->req.known[FIELD_USER_AGENT],
+                   },
+                   w->clock.now_ms);
+}
+
+static void release_exchange(struct conn *c)
+{
+    exchange_free(c->worker, c->x);
+    c->x = NULL;
+}
+
+static enum need finish(struct conn *c)
+{
+    log_exchange(c, c->x->res.status, 0);
+    /* A close that the client did not ask for may cross its next request: see linger(). */
+    if (c->must_close && (c->x->req.keep_alive || conn_input(c).n > 0))
+        c->must_linger = true;
+    release_exchange(c);
+    c->state = READ_HEAD;
+    return NEED_NOTHING;
+}
+
+static void abandon(struct conn *c)
+{
+    uint64_t unsent = 0;
+
+    if (c->state == FINISH) {
+        unsent = out_file_bytes_left(c->out != NULL ? c->out : c->worker->out);
+        log_exchange(c, c->x->res.status, unsent);
+    } else {
+        log_exchange(c, STATUS_CLIENT_CLOSED, 0);
+    }
+    release_exchange(c);
+}
+
+/* ---- TIMED_OUT ---- */
+
+static bool time_out(struct conn *c)
+{
+    if (c->x == NULL && c->kept == NULL)
+        return false; /* nothing was asked, nothing is answered */
+    c->state = TIMED_OUT;
+    return true;
+}
+
+static enum need answer_time_out(struct conn *c)
+{
+    struct worker *w = c->worker;
+
+    if (c->x == NULL) {
+        if (w->spare == NULL)
+            w->spare = exchange_new(w);
+        take_exchange(c);
+        blank_request(&c->x->req, false);
+    }
+    reject(c, 408);
+    return NEED_NOTHING;
+}
+
+static step_fn *const steps[] = {
+    [READ_HEAD] = read_head,       /* input -> x->req       | ROUTE                      */
+    [ROUTE] = route,               /* x->req -> x->res      | READ_BODY or WRITE         */
+    [READ_BODY] = read_body,       /* input -> nowhere      | WRITE                      */
+    [WRITE] = write_response,      /* x->res -> w->out      | FINISH                     */
+    [FINISH] = finish,             /* log, forget           | READ_HEAD, or close        */
+    [TIMED_OUT] = answer_time_out, /* 408                   | WRITE                      */
+};
+
+const struct protocol http1 = { "http/1.1", steps, time_out, abandon };

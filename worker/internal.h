@@ -1,0 +1,84 @@
+/*
+ * internal - the one struct worker, for the parts that make it up: what all connections of the
+ * process share. Handlers have no business here.
+ */
+#ifndef WORKER_INTERNAL_H
+#define WORKER_INTERNAL_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/bundle.h"
+#include "common/list.h"
+#include "common/shared.h"
+#include "worker/clock.h"
+#include "worker/deadline.h"
+#include "worker/exchange.h"
+#include "worker/worker.h"
+
+struct conn;
+struct generation;
+struct out;
+
+enum {
+    INPUT_READ_BYTES = 65536,    /* room for one recv */
+    INPUT_KEPT_MAX = 256 * 1024, /* the longest head that a config may allow */
+    INPUT_BYTES = INPUT_KEPT_MAX + INPUT_READ_BYTES + 4096, /* and empty lines before it */
+    TURN_REQUESTS = 128, /* answered for one connection before others are due */
+};
+
+struct worker {
+    struct ev_loop *loop; /* borrowed */
+    unsigned slot;
+    bool is_single, is_quitting;
+    struct shared *shared;
+    struct shared_slot *counters; /* this worker's own */
+
+    /* generations */
+    struct generation *gen;       /* current; one reference */
+    struct generation *pending;   /* prepared, waits for COMMIT; one reference; NULL: none */
+    struct bundle pending_bundle; /* its descriptors; owned while `pending` */
+    int error_log_fd;             /* owned; -1 in --single: the master's serves */
+    struct list listeners;        /* struct listener; see acceptor.h */
+    bool is_accept_paused;
+
+    /* the master */
+    int channel_fd; /* owned */
+    ev_io channel_io;
+    struct fd_list incoming; /* descriptors of a message under way */
+
+    /* connections */
+    size_t conn_count;
+    struct list conns_free; /* lookaside, linked by conn.runnable */
+    struct list runnable;   /* yielded */
+    struct deadlines deadlines;
+    struct exchange *exchanges_free; /* lookaside */
+    struct exchange *spare;          /* what the next request is parsed into */
+
+    /* the scratch of the connection that is being driven */
+    char *input;                      /* INPUT_BYTES; owned */
+    const char *input_at, *input_end; /* unconsumed */
+    struct out *out;                  /* gathered responses; empty between two drives */
+    unsigned turn_requests;
+    size_t turn_budget; /* bytes that may still be sent in this turn */
+
+    /* time */
+    struct clock clock;
+    ev_check on_turn;
+    ev_timer tick;
+    ev_timer quit_deadline;
+    ev_prepare run_runnable;
+    ev_idle stay_awake; /* runs while someone is runnable, so that the poll does not wait */
+
+    ev_io file_watch; /* inotify of the current generation */
+};
+
+/* An exchange for a new request, from the lookaside list; holds the current generation. */
+struct exchange *exchange_new(struct worker *w);
+void exchange_free(struct worker *w, struct exchange *x);
+
+/* After a connection closed: a pause of accepting may end, and so may the worker. */
+void worker_on_conn_closed(struct worker *w);
+
+#endif

@@ -1,0 +1,181 @@
+#include "worker/out.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+#include "common/xmalloc.h"
+#include "worker/conn.h"
+#include "worker/transport.h"
+
+struct out *out_new(size_t bytes, unsigned chunks)
+{
+    struct out *out = xmalloc(sizeof(*out) + chunks * sizeof(out->chunks[0]));
+
+    out->bytes = xmalloc(bytes);
+    out->used = 0;
+    out->cap = bytes;
+    out->first = out->count = 0;
+    out->chunk_cap = chunks;
+    return out;
+}
+
+void out_clear(struct out *out)
+{
+    for (unsigned i = out->first; i < out->count; i++)
+        if (out->chunks[i].file != NULL)
+            file_put(&out->chunks[i].file);
+    out->first = out->count = 0;
+    out->used = 0;
+}
+
+void out_free(struct out **out)
+{
+    if (*out == NULL)
+        return;
+    out_clear(*out);
+    free((*out)->bytes);
+    free(*out);
+    *out = NULL;
+}
+
+void out_commit(struct out *out, size_t n)
+{
+    char *p = out_tail(out);
+    struct out_chunk *last = out->count > out->first ? &out->chunks[out->count - 1] : NULL;
+
+    assert(n <= out->cap - out->used);
+    out->used += n;
+    if (last != NULL && last->file == NULL) {
+        last->n += n;
+        return;
+    }
+    assert(out->count < out->chunk_cap);
+    out->chunks[out->count++] = (struct out_chunk){ NULL, p, 0, n };
+}
+
+void out_add(struct out *out, struct str bytes)
+{
+    memcpy(out_tail(out), bytes.p, bytes.n);
+    out_commit(out, bytes.n);
+}
+
+void out_add_file(struct out *out, struct file *f, off_t first, size_t n)
+{
+    struct out_chunk *chunk;
+
+    if (n == 0)
+        return;
+    if (f->body != NULL && n <= OUT_COPY_MAX && n <= out->cap - out->used) {
+        out_add(out, (struct str){ f->body + first, n });
+        return;
+    }
+    assert(out->count < out->chunk_cap);
+    chunk = &out->chunks[out->count++];
+    chunk->file = file_get(f);
+    chunk->p = f->body != NULL ? f->body + first : NULL;
+    chunk->offset = first;
+    chunk->n = n;
+}
+
+uint64_t out_file_bytes_left(const struct out *out)
+{
+    uint64_t left = 0;
+
+    for (unsigned i = out->first; i < out->count; i++)
+        if (out->chunks[i].file != NULL)
+            left += out->chunks[i].n;
+    return left;
+}
+
+struct out *out_detach(struct out *out)
+{
+    size_t bytes = 0;
+    struct out *own;
+
+    for (unsigned i = out->first; i < out->count; i++)
+        if (out->chunks[i].file == NULL)
+            bytes += out->chunks[i].n;
+    own = out_new(bytes, out->count - out->first);
+    for (unsigned i = out->first; i < out->count; i++) {
+        struct out_chunk chunk = out->chunks[i];
+
+        if (chunk.file == NULL) {
+            memcpy(own->bytes + own->used, chunk.p, chunk.n);
+            chunk.p = own->bytes + own->used;
+            own->used += chunk.n;
+        }
+        own->chunks[own->count++] = chunk;
+    }
+    out->first = out->count = 0; /* the references went along */
+    out->used = 0;
+    return own;
+}
+
+/* `n` bytes left the front. */
+static void advance(struct out *out, size_t n)
+{
+    while (n > 0) {
+        struct out_chunk *chunk = &out->chunks[out->first];
+        size_t part = n < chunk->n ? n : chunk->n;
+
+        chunk->n -= part;
+        n -= part;
+        if (chunk->p != NULL)
+            chunk->p += part;
+        else
+            chunk->offset += (off_t)part;
+        if (chunk->n > 0)
+            return;
+        if (chunk->file != NULL)
+            file_put(&chunk->file);
+        out->first++;
+    }
+}
+
+/* All chunks in memory up to the next one that is not. */
+static ssize_t send_memory(struct out *out, struct conn *c)
+{
+    struct iovec iov[OUT_CHUNKS];
+    int count = 0;
+    unsigned at = out->first;
+
+    for (; at < out->count && out->chunks[at].p != NULL && count < OUT_CHUNKS; at++)
+        iov[count++] = (struct iovec){ (void *)(uintptr_t)out->chunks[at].p, out->chunks[at].n };
+    return c->transport->write(c, iov, count, at < out->count);
+}
+
+enum out_result out_send(struct out *out, struct conn *c, size_t *budget, uint64_t *sent)
+{
+    while (!out_is_empty(out)) {
+        struct out_chunk *chunk = &out->chunks[out->first];
+        ssize_t n;
+
+        if (*budget == 0)
+            return OUT_TURN_OVER;
+        if (chunk->p != NULL) {
+            n = send_memory(out, c);
+        } else {
+            if (!file_is_unchanged(chunk->file))
+                return OUT_FILE_CHANGED;
+            n = c->transport->send_file(c, chunk->file->fd, chunk->offset,
+                                        chunk->n < *budget ? chunk->n : *budget);
+            if (n == 0) /* shorter than its fstat said: cut behind our back */
+                return OUT_FILE_CHANGED;
+            if (n < 0 && (errno == EIO || errno == EINVAL || errno == ENOMEM))
+                return OUT_FILE_FAILED;
+        }
+        if (n < 0) {
+            if (errno == EINTR)
+                continue;
+            return errno == EAGAIN ? OUT_BLOCKED : OUT_FAILED;
+        }
+        *sent += (uint64_t)n;
+        *budget -= (size_t)n < *budget ? (size_t)n : *budget;
+        advance(out, (size_t)n);
+    }
+    out->first = out->count = 0;
+    out->used = 0;
+    return OUT_SENT;
+}

@@ -1,0 +1,183 @@
+/*
+ * static_files - the handler for files below a docroot.
+ */
+#include "worker/handler.h"
+
+#include <assert.h>
+
+#include "common/put.h"
+#include "worker/conditional.h"
+#include "worker/conn.h"
+#include "worker/generation.h"
+#include "worker/internal.h"
+#include "worker/path.h"
+
+static const struct str allowed = STR_INIT("GET, HEAD, OPTIONS");
+
+static struct lookup find(struct exchange *x, struct str path)
+{
+    struct worker *w = x->conn->worker;
+    bool is_hit = false;
+    struct lookup found =
+        file_cache_find(x->gen->cache, x->route->docroot, path, w->clock.now_ms, &is_hit);
+
+    counter_add(w->counters, is_hit ? COUNTER_FILE_CACHE_HITS : COUNTER_FILE_CACHE_MISSES, 1);
+    return found;
+}
+
+/* ---- errors ---- */
+
+static const struct error_page *error_page_for(const struct exchange *x, unsigned status)
+{
+    const struct scope *scope = &x->route->config->scope;
+
+    for (size_t i = 0; i < scope->error_page_count; i++)
+        if (scope->error_pages[i].status == status)
+            return &scope->error_pages[i];
+    return NULL;
+}
+
+void exchange_error(struct exchange *x, unsigned status)
+{
+    const struct error_page *page;
+
+    if (x->route == NULL)
+        x->route = generation_default_route(x->gen);
+    page = error_page_for(x, status);
+    if (page != NULL) {
+        struct lookup found = find(x, str_of(page->path));
+
+        if (found.kind == LOOKUP_FILE) {
+            response_file(&x->res, status, found.file);
+            return;
+        }
+    }
+    response_bytes(&x->res, status, STR("text/html; charset=utf-8"), status_page(status));
+}
+
+/* ---- answers ---- */
+
+static void answer_method(struct exchange *x)
+{
+    if (x->req.method == METHOD_OTHER) {
+        exchange_error(x, 501); /* RFC 9110, 9.1 */
+        return;
+    }
+    response_add_field(&x->res, STR("Allow"), allowed);
+    if (x->req.method == METHOD_OPTIONS)
+        response_bytes(&x->res, 204, STR_NONE, STR(""));
+    else
+        exchange_error(x, 405);
+}
+
+/* The same path with a '/' behind it, the query kept. A path, so that no proxy's name is lost. */
+static void redirect_to_folder(struct exchange *x)
+{
+    struct buf location = { NULL, 0, 0 };
+
+    path_encode(&location, x->req.path);
+    buf_add_char(&location, '/');
+    if (x->req.query.p != NULL) {
+        buf_add_char(&location, '?');
+        buf_add(&location, x->req.query);
+    }
+    response_add_field(&x->res, STR("Location"), pool_str(&x->pool, buf_str(&location)));
+    buf_fini(&location);
+    exchange_error(x, 301);
+}
+
+static struct str content_range(struct exchange *x, const struct byte_range *range, off_t size)
+{
+    char *text = pool_alloc(&x->pool, sizeof("bytes -/") + 3 * PUT_U64_MOST);
+    char *p = put_str(text, STR("bytes "));
+
+    if (range == NULL) {
+        *p++ = '*';
+    } else {
+        p = put_u64(p, (uint64_t)range->first);
+        *p++ = '-';
+        p = put_u64(p, (uint64_t)(range->first + range->count - 1));
+    }
+    *p++ = '/';
+    p = put_u64(p, (uint64_t)size);
+    return str_range(text, p);
+}
+
+/* Whether a precondition or a range could change the plain answer. */
+static bool has_conditions(const struct request *req)
+{
+    return req->known[FIELD_IF_NONE_MATCH].p != NULL ||
+           req->known[FIELD_IF_MODIFIED_SINCE].p != NULL || req->known[FIELD_RANGE].p != NULL ||
+           req->known[FIELD_IF_MATCH].p != NULL || req->known[FIELD_IF_UNMODIFIED_SINCE].p != NULL;
+}
+
+static void answer_file(struct exchange *x, struct file *f)
+{
+    struct representation rep = {
+        .etag = { f->etag, f->etag_n },
+        .last_modified = f->mtime.tv_sec,
+        .has_last_modified = f->last_modified[0] != '\0',
+        .size = f->size,
+    };
+    struct byte_range range;
+    enum verdict verdict = VERDICT_WHOLE;
+
+    if (has_conditions(&x->req))
+        verdict = conditional_judge(&x->req, &rep, x->conn->worker->clock.now, &range);
+    switch (verdict) {
+    case VERDICT_WHOLE:
+        response_file(&x->res, 200, f);
+        x->res.is_representation = x->res.is_whole = true;
+        return;
+    case VERDICT_RANGE:
+        response_file(&x->res, 206, f);
+        x->res.is_representation = true;
+        x->res.first = range.first;
+        x->res.length = range.count;
+        response_add_field(&x->res, STR("Content-Range"), content_range(x, &range, f->size));
+        return;
+    case VERDICT_NOT_MODIFIED:
+        response_file(&x->res, 304, f);
+        x->res.is_representation = true;
+        return;
+    case VERDICT_PRECONDITION_FAILED:
+        exchange_error(x, 412);
+        return;
+    case VERDICT_UNSATISFIABLE:
+        response_add_field(&x->res, STR("Content-Range"), content_range(x, NULL, f->size));
+        exchange_error(x, 416);
+        return;
+    }
+}
+
+static void handle(struct exchange *x)
+{
+    struct str path = x->req.path;
+    struct lookup found;
+
+    if (x->req.method != METHOD_GET && x->req.method != METHOD_HEAD) {
+        answer_method(x);
+        return;
+    }
+    assert(path.p != NULL); /* only OPTIONS and CONNECT come without a path */
+    path.p += x->route->strip_n;
+    path.n -= x->route->strip_n;
+    if (path.n == 0) { /* the route of an alias itself, without its '/' */
+        redirect_to_folder(x);
+        return;
+    }
+    found = find(x, path);
+    switch (found.kind) {
+    case LOOKUP_FILE:
+        answer_file(x, found.file);
+        return;
+    case LOOKUP_DIRECTORY:
+        redirect_to_folder(x);
+        return;
+    case LOOKUP_ERROR:
+        exchange_error(x, found.status);
+        return;
+    }
+}
+
+const struct handler static_files = { "static_files", handle };

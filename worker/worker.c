@@ -1,0 +1,488 @@
+#include "worker/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/channel.h"
+#include "common/log.h"
+#include "common/xmalloc.h"
+#include "config/config.h"
+#include "worker/acceptor.h"
+#include "worker/conn.h"
+#include "worker/generation.h"
+#include "worker/internal.h"
+#include "worker/out.h"
+
+/* How long a worker whose master died goes on for the sake of responses under way. */
+#define ORPHAN_QUIT_S 5.0
+#define TICK_MOST_S   1.0
+#define TICK_LEAST_S  0.05
+/* While quitting, a new connection gets this long to begin its request. */
+enum { QUIT_FIRST_REQUEST_MS = 1000 };
+
+/* ---- answers to the master ---- */
+
+static void tell_master(const struct worker *w, enum message_type type, uint64_t generation,
+                        const char *text)
+{
+    struct message m = { .type = type, .generation = generation };
+
+    snprintf(m.text, sizeof(m.text), "%s", text != NULL ? text : "");
+    if (channel_send(w->channel_fd, &m) < 0)
+        log_error("message to the master: %m");
+}
+
+/* ---- the end ---- */
+
+/* In --single the master's loop goes on: the closed channel tells it. */
+static void end_loop(struct worker *w)
+{
+    if (!w->is_single) {
+        ev_break(w->loop, EVBREAK_ALL);
+        return;
+    }
+    if (w->channel_fd < 0)
+        return;
+    ev_io_stop(w->loop, &w->channel_io);
+    close(w->channel_fd);
+    w->channel_fd = -1;
+}
+
+static void on_quit_deadline(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *w = CONTAINER_OF(timer, struct worker, quit_deadline);
+
+    log_warn("worker_shutdown_timeout: %zu connections are cut", w->conn_count);
+    end_loop(w);
+}
+
+static void quit_within(struct worker *w, double seconds)
+{
+    ev_timer_stop(w->loop, &w->quit_deadline);
+    if (seconds <= 0)
+        return;
+    ev_timer_set(&w->quit_deadline, seconds, 0);
+    ev_timer_start(w->loop, &w->quit_deadline);
+}
+
+void worker_on_conn_closed(struct worker *w)
+{
+    if (w->is_quitting) {
+        if (w->conn_count == 0 && list_is_empty(&w->listeners))
+            end_loop(w);
+    } else if (w->is_accept_paused) {
+        listeners_resume(w);
+    }
+}
+
+/* What it has already sent deserves an answer; silence deserves none. */
+static bool has_unread_input(const struct conn *c)
+{
+    char byte;
+
+    return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+static void close_idle(struct worker *w, enum deadline_kind kind, uint64_t least_ms)
+{
+    LIST_EACH_SAFE (at, after, &w->deadlines.lists[kind]) {
+        struct deadline *d = CONTAINER_OF(at, struct deadline, link);
+        struct conn *c = CONTAINER_OF(d, struct conn, deadline);
+
+        if (w->clock.now_ms - d->since_ms < least_ms)
+            return;
+        if (c->kept == NULL && !has_unread_input(c))
+            conn_close(&c, CLOSE_SHUTDOWN);
+    }
+}
+
+void worker_quit(struct worker *w)
+{
+    if (w->is_quitting)
+        return;
+    w->is_quitting = true;
+    quit_within(w, (double)w->gen->config->worker_shutdown_timeout_ms / 1000);
+    listeners_close(w);
+    close_idle(w, DEADLINE_IDLE, 0);
+    if (w->conn_count == 0)
+        end_loop(w);
+}
+
+/* ---- generations ---- */
+
+static void watch_files(struct worker *w)
+{
+    int fd = file_cache_watch_fd(w->gen->cache);
+
+    ev_io_stop(w->loop, &w->file_watch);
+    if (fd < 0)
+        return;
+    ev_io_set(&w->file_watch, fd, EV_READ);
+    ev_io_start(w->loop, &w->file_watch);
+}
+
+static void on_files_changed(struct ev_loop *loop, ev_io *io, int events)
+{
+    file_cache_on_change(CONTAINER_OF(io, struct worker, file_watch)->gen->cache);
+}
+
+static double least(double a, uint64_t ms)
+{
+    double b = (double)ms / 1000 / 4;
+
+    return b > 0 && b < a ? b : a;
+}
+
+/* Often enough for the shortest deadline, seldom enough to let an idle machine sleep. */
+static double tick_seconds(const struct config *config)
+{
+    double s = TICK_MOST_S;
+
+    s = least(s, config->client_header_timeout_ms);
+    s = least(s, config->client_body_timeout_ms);
+    s = least(s, config->send_timeout_ms);
+    s = least(s, config->keepalive_timeout_ms);
+    s = least(s, config->lingering_timeout_ms);
+    s = least(s, config->access_log_flush_ms * 4);
+    return s > TICK_LEAST_S ? s : TICK_LEAST_S;
+}
+
+static void use_error_log(struct worker *w, struct bundle *bundle)
+{
+    int old = w->error_log_fd;
+
+    if (w->is_single) /* the master's, in the same process, serves both */
+        return;
+    w->error_log_fd = bundle->log_fds[0];
+    bundle->log_fds[0] = -1;
+    log_set_fd(w->error_log_fd);
+    if (old >= 0)
+        close(old);
+}
+
+/* From here on requests begin under `gen`; those under way keep theirs. */
+static void switch_to(struct worker *w, struct generation *gen, struct bundle *bundle)
+{
+    struct generation *old = w->gen;
+
+    if (w->spare != NULL)
+        exchange_free(w, w->spare);
+    w->spare = NULL;
+    w->gen = gen;
+    use_error_log(w, bundle);
+    log_set_level(gen->config->log_level);
+    watch_files(w);
+    listeners_update(w, bundle->addresses, bundle->listener_fds, bundle->listener_count);
+    w->tick.repeat = tick_seconds(gen->config);
+    ev_timer_again(w->loop, &w->tick);
+    if (old != NULL) {
+        generation_flush_logs(old, w->clock.now_ms, true);
+        generation_put(&old);
+    }
+    atomic_store_explicit(&w->counters->generation, gen->number, memory_order_relaxed);
+}
+
+static void forget_pending(struct worker *w)
+{
+    if (w->pending == NULL)
+        return;
+    generation_put(&w->pending);
+    bundle_fini(&w->pending_bundle);
+}
+
+static void prepare(struct worker *w, struct message *m)
+{
+    char *why = NULL;
+
+    forget_pending(w);
+    memset(&w->pending_bundle, 0, sizeof(w->pending_bundle));
+    if (bundle_take(&w->incoming, m, &w->pending_bundle) != 1) {
+        tell_master(w, MESSAGE_FAILED, m->generation, "the bundle was cut");
+        return;
+    }
+    w->pending = generation_new(&w->pending_bundle, w->counters, &why);
+    if (w->pending == NULL) {
+        tell_master(w, MESSAGE_FAILED, m->generation, why);
+        free(why);
+        bundle_fini(&w->pending_bundle);
+        return;
+    }
+    tell_master(w, MESSAGE_READY, m->generation, NULL);
+}
+
+static void commit(struct worker *w, uint64_t number)
+{
+    struct generation *gen = w->pending;
+
+    if (gen == NULL || gen->number != number) {
+        log_error("told to switch to generation %llu, which was not prepared",
+                  (unsigned long long)number);
+        return;
+    }
+    w->pending = NULL;
+    switch_to(w, gen, &w->pending_bundle);
+    bundle_fini(&w->pending_bundle);
+    tell_master(w, MESSAGE_COMMITTED, number, NULL);
+}
+
+static void reopen_logs(struct worker *w, struct message *m)
+{
+    int *fds;
+
+    fd_list_take(&w->incoming, m);
+    fds = w->incoming.fds;
+    if (w->incoming.count == w->gen->config->access_log_count + 1) {
+        struct bundle logs = { .log_fds = fds, .log_count = w->incoming.count };
+
+        use_error_log(w, &logs);
+        for (size_t i = 0; i < w->gen->config->access_log_count; i++) {
+            access_log_reopen(w->gen->logs[i], fds[i + 1]);
+            fds[i + 1] = -1;
+        }
+    } else {
+        log_error("reopen: got %zu logs, the config has %zu", w->incoming.count,
+                  w->gen->config->access_log_count + 1);
+    }
+    fd_list_fini(&w->incoming);
+    tell_master(w, MESSAGE_REOPENED, m->generation, NULL);
+}
+
+/* ---- the channel ---- */
+
+static void obey(struct worker *w, struct message *m)
+{
+    switch (m->type) {
+    case MESSAGE_FDS:
+        fd_list_take(&w->incoming, m);
+        return;
+    case MESSAGE_PREPARE:
+        prepare(w, m);
+        return;
+    case MESSAGE_COMMIT:
+        commit(w, m->generation);
+        return;
+    case MESSAGE_ABORT:
+        forget_pending(w);
+        return;
+    case MESSAGE_REOPEN:
+        reopen_logs(w, m);
+        return;
+    case MESSAGE_QUIT:
+        worker_quit(w);
+        return;
+    case MESSAGE_STOP:
+        end_loop(w);
+        return;
+    default:
+        log_error("unknown message %u from the master", m->type);
+    }
+}
+
+static void on_message(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct worker *w = CONTAINER_OF(io, struct worker, channel_io);
+    struct message m;
+    int got;
+
+    while (w->channel_fd >= 0 && (got = channel_receive(w->channel_fd, &m)) == 1)
+        obey(w, &m);
+    if (w->channel_fd < 0 || got < 0)
+        return;
+    ev_io_stop(loop, io);
+    if (w->is_single)
+        return;
+    log_warn("the master is gone: finishing");
+    worker_quit(w);
+    quit_within(w, ORPHAN_QUIT_S);
+}
+
+/* ---- time ---- */
+
+static void on_turn(struct ev_loop *loop, ev_check *check, int events)
+{
+    struct worker *w = CONTAINER_OF(check, struct worker, on_turn);
+
+    clock_update(&w->clock, ev_now(loop));
+    atomic_store_explicit(&w->counters->heartbeat_ms, w->clock.now_ms, memory_order_relaxed);
+}
+
+static void expire(struct worker *w, enum deadline_kind kind, uint64_t timeout_ms)
+{
+    struct deadline *d;
+
+    while ((d = deadline_first(&w->deadlines, kind)) != NULL &&
+           w->clock.now_ms - d->since_ms >= timeout_ms)
+        conn_expire(CONTAINER_OF(d, struct conn, deadline));
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *w = CONTAINER_OF(timer, struct worker, tick);
+    const struct config *config = w->gen->config;
+
+    expire(w, DEADLINE_HEAD, config->client_header_timeout_ms);
+    expire(w, DEADLINE_IDLE, config->keepalive_timeout_ms);
+    expire(w, DEADLINE_BODY, config->client_body_timeout_ms);
+    expire(w, DEADLINE_SEND, config->send_timeout_ms);
+    expire(w, DEADLINE_LINGER, config->lingering_timeout_ms);
+    generation_flush_logs(w->gen, w->clock.now_ms, false);
+    file_cache_tick(w->gen->cache, w->clock.now_ms);
+    if (w->is_quitting) {
+        close_idle(w, DEADLINE_IDLE, 0);
+        close_idle(w, DEADLINE_HEAD, QUIT_FIRST_REQUEST_MS);
+    } else if (w->is_accept_paused) {
+        listeners_resume(w); /* descriptors may be had again: trying tells */
+    }
+}
+
+/* Connections that had their share go on, one turn each, and then the loop polls again. */
+static void on_run_runnable(struct ev_loop *loop, ev_prepare *prepare_watcher, int events)
+{
+    struct worker *w = CONTAINER_OF(prepare_watcher, struct worker, run_runnable);
+    struct list now;
+
+    list_init(&now);
+    while (!list_is_empty(&w->runnable)) {
+        struct list *first = w->runnable.next;
+
+        list_remove(first);
+        list_append(&now, first);
+    }
+    while (!list_is_empty(&now)) {
+        struct list *first = now.next;
+
+        list_remove(first);
+        conn_drive(CONTAINER_OF(first, struct conn, runnable));
+    }
+    if (!list_is_empty(&w->runnable))
+        return;
+    ev_prepare_stop(loop, &w->run_runnable);
+    ev_idle_stop(loop, &w->stay_awake);
+}
+
+static void on_idle(struct ev_loop *loop, ev_idle *idle, int events)
+{
+}
+
+/* ---- life ---- */
+
+static void start_watchers(struct worker *w)
+{
+    ev_check_init(&w->on_turn, on_turn);
+    ev_set_priority(&w->on_turn, EV_MAXPRI); /* before whoever reads the clock */
+    ev_check_start(w->loop, &w->on_turn);
+    ev_init(&w->tick, on_tick);
+    ev_init(&w->quit_deadline, on_quit_deadline);
+    ev_prepare_init(&w->run_runnable, on_run_runnable);
+    ev_idle_init(&w->stay_awake, on_idle);
+    ev_init(&w->file_watch, on_files_changed);
+    ev_io_init(&w->channel_io, on_message, w->channel_fd, EV_READ);
+    ev_io_start(w->loop, &w->channel_io);
+}
+
+static void stop_watchers(struct worker *w)
+{
+    ev_check_stop(w->loop, &w->on_turn);
+    ev_timer_stop(w->loop, &w->tick);
+    ev_timer_stop(w->loop, &w->quit_deadline);
+    ev_prepare_stop(w->loop, &w->run_runnable);
+    ev_idle_stop(w->loop, &w->stay_awake);
+    ev_io_stop(w->loop, &w->file_watch);
+    ev_io_stop(w->loop, &w->channel_io);
+}
+
+static void free_scratch(struct worker *w)
+{
+    struct exchange *x;
+
+    if (w->spare != NULL)
+        exchange_free(w, w->spare);
+    while ((x = w->exchanges_free) != NULL) {
+        w->exchanges_free = x->next_free;
+        pool_fini(&x->pool);
+        free(x);
+    }
+    while (!list_is_empty(&w->conns_free)) {
+        struct list *first = w->conns_free.next;
+
+        list_remove(first);
+        free(CONTAINER_OF(first, struct conn, runnable));
+    }
+    out_free(&w->out);
+    free(w->input);
+    fd_list_fini(&w->incoming);
+}
+
+struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
+{
+    struct worker *w = xcalloc(1, sizeof(*w));
+    struct generation *gen;
+    char *why = NULL;
+
+    w->loop = loop;
+    w->slot = heritage->slot;
+    w->is_single = heritage->is_single;
+    w->shared = heritage->shared;
+    w->counters = &heritage->shared->slots[heritage->slot];
+    w->channel_fd = heritage->channel_fd;
+    w->error_log_fd = -1;
+    list_init(&w->listeners);
+    list_init(&w->conns_free);
+    list_init(&w->runnable);
+    deadlines_init(&w->deadlines);
+    ev_now_update(loop);
+    clock_update(&w->clock, ev_now(loop));
+    gen = generation_new(heritage->bundle, w->counters, &why);
+    if (gen == NULL) {
+        tell_master(w, MESSAGE_FAILED, heritage->bundle->generation, why);
+        free(why);
+        free(w);
+        return NULL;
+    }
+    w->input = xmalloc(INPUT_BYTES);
+    w->out = out_new(OUT_BYTES, OUT_CHUNKS);
+    start_watchers(w);
+    switch_to(w, gen, heritage->bundle);
+    tell_master(w, MESSAGE_READY, heritage->bundle->generation, NULL);
+    return w;
+}
+
+void worker_free(struct worker **wp)
+{
+    struct worker *w = *wp;
+
+    *wp = NULL;
+    w->is_quitting = true;
+    stop_watchers(w);
+    LIST_EACH_SAFE (at, after, &w->listeners) {
+        struct listener *l = CONTAINER_OF(at, struct listener, link);
+
+        ev_io_stop(w->loop, &l->io);
+        close(l->io.fd);
+        list_remove(at);
+        free(l);
+    }
+    for (int kind = 0; kind < DEADLINE_KINDS; kind++) {
+        struct deadline *d;
+
+        while ((d = deadline_first(&w->deadlines, kind)) != NULL) {
+            struct conn *c = CONTAINER_OF(d, struct conn, deadline);
+
+            conn_close(&c, CLOSE_SHUTDOWN);
+        }
+    }
+    forget_pending(w);
+    free_scratch(w);
+    generation_flush_logs(w->gen, w->clock.now_ms, true);
+    generation_put(&w->gen);
+    if (w->channel_fd >= 0)
+        close(w->channel_fd);
+    if (w->error_log_fd >= 0) {
+        log_set_fd(STDERR_FILENO);
+        close(w->error_log_fd);
+    }
+    free(w);
+}
