@@ -124,11 +124,12 @@ run: $(BUILD)/remuda ## install, build, serve config/remuda.yaml on http://local
 TEST_BINARIES := $(if $(filter test coverage unit-test,$(GOALS)),$(BUILD)/unit-tests) \
                  $(if $(filter test coverage integration-test,$(GOALS)),$(BUILD)/integration-tests)
 $(BUILD)/.run-tests coverage: $(if $(filter %/integration-tests,$(TEST_BINARIES)),$(BUILD)/remuda)
-# Every suite runs, also after a failed one, so that one run shows all that is wrong.
+# Every suite runs, also after a failed one, so that one run shows all that is wrong. A test that
+# hangs fails after two minutes.
 define run_tests
 @failed=; for suite in $(TEST_BINARIES); do \
     echo "$${suite##*/}:"; \
-    REMUDA=$(BUILD)/remuda "$$suite" $(if $(T),--filter '$(T)') || failed="$$failed $${suite##*/}"; \
+    REMUDA=$(BUILD)/remuda "$$suite" --timeout 120 $(if $(T),--filter '$(T)') || failed="$$failed $${suite##*/}"; \
 done; \
 test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 endef
@@ -162,7 +163,7 @@ fuzz: $(FUZZERS) ## each tests/fuzz/fuzz_*.c for FUZZ_SECONDS (30), under clang'
 
 .PHONY: bench
 bench: $(BUILD)/remuda $(BUILD)/floor ## install, build, measure beside nginx and a floor server
-	@BUILD=$(BUILD) bench/run
+	@bench/run $(BUILD)/remuda --floor $(BUILD)/floor
 
 .PHONY: format format-check
 format: ## lay out every C file
@@ -190,7 +191,7 @@ lint: $(TIDY) cppcheck ## clang-tidy and cppcheck; silent when there is nothing 
 .PHONY: check-layers check-headers
 check-layers: ## includes go one way: common <- config <- worker <- master
 	@scripts/check-layers $(LAYERS)
-check-headers: | $(BUILD)/.have-libraries ## each header compiles alone
+check-headers: | $(BUILD)/.have-libraries $(BUILD)/.have-criterion ## each header compiles alone
 	@scripts/check-headers $(HEADERS) -- $(CC) $(CPPFLAGS) $(WARN)
 
 SBINDIR  := $(PREFIX)/sbin

@@ -138,7 +138,7 @@ Test(str, walks_a_list_until_the_rest_is_not_there)
     struct str rest = STR("a,,b");
     unsigned count = 0;
 
-    while (rest.p != NULL) {
+    while (rest.p != NULL && count < 9) {
         str_cut(&rest, ',');
         count++;
     }
