@@ -16,11 +16,11 @@ FUZZ_SECONDS ?= 30
 
 GOALS    := $(or $(MAKECMDGOALS),all)
 comma    := ,
-VARIANTS := $(filter coverage fuzz,$(GOALS)) $(subst $(comma),-,$(SANITIZE))
+VARIANTS := $(strip $(filter coverage fuzz,$(GOALS)) $(subst $(comma),-,$(SANITIZE)))
 ifneq ($(filter 0 1,$(words $(VARIANTS))),$(words $(VARIANTS)))
 $(error coverage, fuzz and SANITIZE are different builds: ask for one of them at a time)
 endif
-BUILD    := build/$(or $(strip $(VARIANTS)),plain)
+BUILD    := build/$(or $(VARIANTS),plain)
 VERSION  := 0.1.0
 DEPFLAGS := -MMD -MP
 # `override`: what is added here must also survive `make CFLAGS=-O3`.
@@ -140,6 +140,7 @@ test: ## install, build, run every test (T='suite/test*' picks; SANITIZE=address
 unit-test: ## the unit tests alone; installs nothing
 integration-test: ## the tests that start the real server; installs nothing
 test unit-test integration-test: $(BUILD)/.run-tests
+	@:
 
 .PHONY: $(BUILD)/.run-tests
 $(BUILD)/.run-tests: $(TEST_BINARIES)

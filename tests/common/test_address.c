@@ -150,6 +150,12 @@ Test(address, changes_the_port_and_nothing_else)
     cr_expect_eq(address_port(&un), 0);
 }
 
+Test(address, counts_the_nul_of_a_unix_path)
+{
+    cr_expect_eq(one("unix:/a").len, offsetof(struct sockaddr_un, sun_path) + sizeof("/a"),
+                 "as unix(7) asks of bind()");
+}
+
 Test(address, formats_the_host_alone_for_an_access_log)
 {
     static const struct {
