@@ -1,22 +1,46 @@
-# Remuda's one Makefile. `make help` lists what people type; STYLE: no recursion, and each
-# variant (SANITIZE=...) builds in a folder of its own.
+# Remuda's one Makefile. `make help` lists what people type; no recursion, and each variant
+# (SANITIZE=..., coverage, fuzz) builds in a folder of its own.
 
-CC       ?= gcc
+.DELETE_ON_ERROR:
+
+# Make's built-in default is `cc`; a value from the environment or the command line wins.
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 CFLAGS   ?= -O2 -g
 PREFIX   ?= /usr/local
-SYSCONFDIR ?= $(PREFIX)/etc
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
 DESTDIR  ?=
+FUZZ_SECONDS ?= 30
 
+GOALS    := $(or $(MAKECMDGOALS),all)
 comma    := ,
-BUILD    := build/$(or $(subst $(comma),-,$(SANITIZE)),plain)
+VARIANTS := $(strip $(filter coverage fuzz,$(GOALS)) $(subst $(comma),-,$(SANITIZE)))
+ifneq ($(filter 0 1,$(words $(VARIANTS))),$(words $(VARIANTS)))
+$(error coverage, fuzz and SANITIZE are different builds: ask for one of them at a time)
+endif
+BUILD    := build/$(or $(VARIANTS),plain)
 VERSION  := 0.1.0
-CPPFLAGS += -I. -D_GNU_SOURCE -MMD -MP -DREMUDA_VERSION='"$(VERSION)"' -DXXH_INLINE_ALL
+DEPFLAGS := -MMD -MP
+# `override`: what is added here must also survive `make CFLAGS=-O3`.
+override CPPFLAGS += -I. -D_GNU_SOURCE -DREMUDA_VERSION='"$(VERSION)"' -DXXH_INLINE_ALL
 WARN     := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
             -Wvla -Wno-unused-parameter
 LIBS     := -lev -lyaml
 ifdef SANITIZE
-CFLAGS   += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
-LDFLAGS  += -fsanitize=$(SANITIZE)
+override CFLAGS  += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+override LDFLAGS += -fsanitize=$(SANITIZE)
+endif
+ifeq ($(VARIANTS),coverage)
+override CFLAGS  += -O0 --coverage
+override LDFLAGS += --coverage
+endif
+ifeq ($(VARIANTS),fuzz)
+FUZZ_SAN := address,undefined
+CC       := clang
+override CFLAGS  += -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -fno-sanitize-recover=all
+override LDFLAGS += -fsanitize=fuzzer,$(FUZZ_SAN)
 endif
 ifdef WERROR
 WARN     += -Werror
@@ -28,24 +52,36 @@ LIB_SRCS := $(filter-out master/main.c,$(SRCS))
 HEADERS  := $(wildcard $(addsuffix /*.h,$(LAYERS)) tests/*.h tests/*/*.h)
 UNIT_SRCS := $(wildcard $(addsuffix /test_*.c,$(addprefix tests/,$(LAYERS))))
 INTEG_SRCS := $(wildcard tests/integration/*.c)
+FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
+C_FILES  := $(wildcard $(foreach d,$(LAYERS) bench tests tests/*,$(d)/*.c $(d)/*.h))
 LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/%.o)
+MAIN_OBJ := $(BUILD)/master/main.o
 UNIT_OBJS := $(UNIT_SRCS:%.c=$(BUILD)/%.o)
 INTEG_OBJS := $(INTEG_SRCS:%.c=$(BUILD)/%.o)
-OBJS     := $(LIB_OBJS) $(BUILD)/master/main.o $(UNIT_OBJS) $(INTEG_OBJS)
+FUZZ_OBJS := $(FUZZ_SRCS:%.c=$(BUILD)/%.o)
+FLOOR_OBJ := $(BUILD)/bench/floor.o
+FUZZERS  := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/%)
+OBJS     := $(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(INTEG_OBJS) $(FUZZ_OBJS) $(FLOOR_OBJ)
+
+# run, test and bench install what they need before anything compiles; no other goal does. All
+# groups go into one call: two apt-get at once would fail on dpkg's lock.
+DEPS     ?= $(sort $(if $(filter run deps,$(GOALS)),build) $(if $(filter test deps,$(GOALS)),test) \
+            $(if $(filter bench,$(GOALS)),bench))
+DEPS_FIRST := $(if $(filter run test bench deps,$(GOALS)),deps)
 
 say       = $(if $(V),,@echo '  $(1)	$(patsubst $(BUILD)/%,%,$@)';)
 
 .PHONY: all
-all: $(BUILD)/remuda
+all: $(BUILD)/remuda ## build the server (the default)
 
-$(BUILD)/%.o: %.c Makefile
+$(BUILD)/%.o: %.c Makefile | $(BUILD)/.have-libraries
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(CPPFLAGS) $(WARN) $(CFLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(DEPFLAGS) $(WARN) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/libremuda.a: $(LIB_OBJS)
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/remuda: $(BUILD)/master/main.o $(BUILD)/libremuda.a
+$(BUILD)/remuda: $(MAIN_OBJ) $(BUILD)/libremuda.a
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/unit-tests: $(UNIT_OBJS) $(BUILD)/libremuda.a
@@ -53,5 +89,146 @@ $(BUILD)/unit-tests: $(UNIT_OBJS) $(BUILD)/libremuda.a
 
 $(BUILD)/integration-tests: $(INTEG_OBJS) $(BUILD)/libremuda.a
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
+
+$(BUILD)/floor: $(FLOOR_OBJ)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^
+
+$(FUZZERS): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libremuda.a
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# One clear line instead of a compiler's error for each file. Stamps: asked once in each folder.
+$(BUILD)/.have-libraries: NEEDS := ev.h yaml.h xxhash.h
+$(BUILD)/.have-criterion: NEEDS := criterion/criterion.h
+$(BUILD)/.have-%: | $(DEPS_FIRST)
+	@mkdir -p $(@D)
+	@printf '#include <%s>\n' $(NEEDS) | $(CC) -E -x c - 2>&1 >/dev/null | grep -v '^ ' >$@.log; \
+	if test -s $@.log; then \
+	    sed 's/^/  /' $@.log | head -n 3 >&2; \
+	    echo 'A compiler or a library is missing (above). Run: make deps$(if \
+	        $(filter fuzz,$(GOALS)), DEPS=fuzz)' >&2; \
+	    exit 1; \
+	fi
+	@touch $@
+
+$(UNIT_OBJS) $(INTEG_OBJS): | $(BUILD)/.have-criterion
+
+.PHONY: deps
+deps: ## install what building and testing need (DEPS="check bench fuzz": other groups)
+	@scripts/install-deps $(DEPS)
+
+.PHONY: run
+run: $(BUILD)/remuda ## install, build, serve config/remuda.yaml on http://localhost:8080/
+	@echo 'Serving config/remuda.yaml on http://localhost:8080/ (Ctrl-C stops it)'
+	@exec $(BUILD)/remuda -c config/remuda.yaml
+
+TEST_BINARIES := $(if $(filter test coverage unit-test,$(GOALS)),$(BUILD)/unit-tests) \
+                 $(if $(filter test coverage integration-test,$(GOALS)),$(BUILD)/integration-tests)
+$(BUILD)/.run-tests coverage: $(if $(filter %/integration-tests,$(TEST_BINARIES)),$(BUILD)/remuda)
+# Every suite runs, also after a failed one, so that one run shows all that is wrong. A test that
+# hangs fails after two minutes.
+define run_tests
+@failed=; for suite in $(TEST_BINARIES); do \
+    echo "$${suite##*/}:"; \
+    REMUDA=$(BUILD)/remuda "$$suite" --timeout 120 $(if $(T),--filter '$(T)') || failed="$$failed $${suite##*/}"; \
+done; \
+test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
+endef
+
+# Asked for together, these are one run: `make -j2 unit-test integration-test` prints no salad.
+.PHONY: test unit-test integration-test
+test: ## install, build, run every test (T='suite/test*' picks; SANITIZE=address,undefined)
+unit-test: ## the unit tests alone; installs nothing
+integration-test: ## the tests that start the real server; installs nothing
+test unit-test integration-test: $(BUILD)/.run-tests
+	@:
+
+.PHONY: $(BUILD)/.run-tests
+$(BUILD)/.run-tests: $(TEST_BINARIES)
+	$(run_tests)
+
+.PHONY: coverage
+coverage: $(TEST_BINARIES) ## lines that the tests reach, file by file
+	@find $(BUILD) -name '*.gcda' -delete
+	$(run_tests)
+	@scripts/coverage $(BUILD) $(SRCS)
+
+.PHONY: fuzz
+fuzz: $(FUZZERS) ## each tests/fuzz/fuzz_*.c for FUZZ_SECONDS (30), under clang's sanitizers
+	@set -e; for fuzzer in $^; do \
+	    name=$${fuzzer##*/fuzz_}; corpus=$(BUILD)/corpus/$$name; seeds=tests/fuzz/seeds/$$name; \
+	    mkdir -p "$$corpus"; test -d "$$seeds" || seeds=; \
+	    echo "fuzz_$$name, $(FUZZ_SECONDS) s:"; \
+	    "$$fuzzer" -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix="$(BUILD)/" "$$corpus" $$seeds; \
+	done
+
+.PHONY: bench
+bench: $(BUILD)/remuda $(BUILD)/floor ## install, build, measure beside nginx and a floor server
+	@bench/run $(BUILD)/remuda --floor $(BUILD)/floor
+
+.PHONY: format format-check
+format: ## lay out every C file
+	@clang-format -i $(C_FILES)
+format-check: ## fail where `make format` would change a file
+	@clang-format --dry-run -Werror $(C_FILES)
+
+# A stamp for each file: -j works, and a second run looks only at what changed.
+TIDY     := $(SRCS:%.c=$(BUILD)/lint/%.tidy)
+$(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) | $(BUILD)/.have-libraries
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(CPPFLAGS) $(WARN) >$@.log 2>&1 || { cat $@.log; exit 1; }
+	@touch $@
+
+.PHONY: cppcheck
+cppcheck:
+	@mkdir -p $(BUILD)/lint
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+	    --inline-suppr --suppress=missingIncludeSystem --cppcheck-build-dir=$(BUILD)/lint \
+	    $(CPPFLAGS) $(SRCS)
+
+.PHONY: lint
+lint: $(TIDY) cppcheck ## clang-tidy and cppcheck; silent when there is nothing to say
+
+.PHONY: check-layers check-headers
+check-layers: ## includes go one way: common <- config <- worker <- master
+	@scripts/check-layers $(LAYERS)
+check-headers: | $(BUILD)/.have-libraries $(BUILD)/.have-criterion ## each header compiles alone
+	@scripts/check-headers $(HEADERS) -- $(CC) $(CPPFLAGS) $(WARN)
+
+SBINDIR  := $(PREFIX)/sbin
+BINDIR   := $(PREFIX)/bin
+SHAREDIR := $(PREFIX)/share/remuda
+CONFDIR  := $(SYSCONFDIR)/remuda
+DOCROOT  := $(patsubst config/www/%,%,$(shell find config/www -type f))
+
+.PHONY: install
+install: $(BUILD)/remuda ## into $(DESTDIR)$(PREFIX); an existing config is left alone
+	install -D -m 755 $(BUILD)/remuda $(DESTDIR)$(SBINDIR)/remuda
+	install -D -m 755 scripts/remudactl $(DESTDIR)$(BINDIR)/remudactl
+	install -D -m 644 config/full.yaml $(DESTDIR)$(SHAREDIR)/full.yaml
+	@set -e; for file in $(DOCROOT); do \
+	    install -D -m 644 "config/www/$$file" "$(DESTDIR)$(SHAREDIR)/www/$$file"; \
+	done
+	install -d $(DESTDIR)$(CONFDIR) $(DESTDIR)$(UNITDIR)
+	@scripts/install-config config/remuda.yaml $(DESTDIR)$(CONFDIR)/remuda.yaml $(SHAREDIR)/www
+	sed -e 's|/usr/local/sbin/remuda|$(SBINDIR)/remuda|' -e 's|/etc/remuda/|$(CONFDIR)/|' \
+	    scripts/remuda.service >$(DESTDIR)$(UNITDIR)/remuda.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/remuda.service
+
+.PHONY: uninstall
+uninstall: ## remove what install put there, except the config
+	rm -f $(DESTDIR)$(SBINDIR)/remuda $(DESTDIR)$(BINDIR)/remudactl
+	rm -f $(DESTDIR)$(UNITDIR)/remuda.service
+	rm -rf $(DESTDIR)$(SHAREDIR)
+	@echo 'Your config stays in $(DESTDIR)$(CONFDIR)'
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  V=1 shows the commands; WERROR=1 makes warnings errors; -j2 is safe'
 
 -include $(OBJS:.o=.d)
