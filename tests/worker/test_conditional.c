@@ -1,0 +1,348 @@
+#include "worker/conditional.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+/* The representation of all rows: 1000 bytes, "v1", modified at the example date of RFC 9110. */
+#define MODIFIED "Sun, 06 Nov 1994 08:49:37 GMT"
+#define EARLIER  "Sun, 06 Nov 1994 08:49:36 GMT"
+#define LATER    "Sun, 06 Nov 1994 08:49:38 GMT"
+#define FUTURE   "Sun, 06 Nov 2095 08:49:37 GMT"
+
+static const time_t modified = 784111777, y2026 = 1795294800;
+
+struct row {
+    const char *why;
+    enum method method;
+    const char *fields; /* "name: value" lines */
+    enum verdict expect;
+    off_t first, count; /* of VERDICT_RANGE */
+};
+
+/* Values are heap copies of the exact size; the caller frees *lines. */
+static struct request *request_of(enum method method, const char *fields, char ***lines)
+{
+    struct request *req = calloc(1, sizeof(*req));
+    struct str rest = str_of(fields);
+
+    *lines = calloc(REQUEST_FIELDS_MAX, sizeof(**lines));
+    req->method = method;
+    while (rest.p != NULL && rest.n > 0) {
+        struct str value = str_cut(&rest, '\n');
+        struct field *f = &req->fields[req->field_count];
+        struct str name = str_cut(&value, ':');
+
+        value = str_trim(value);
+        f->name = name;
+        f->id = request_field_id(name);
+        f->value.n = value.n;
+        f->value.p = (*lines)[req->field_count] = malloc(value.n > 0 ? value.n : 1);
+        memcpy((*lines)[req->field_count], value.p, value.n);
+        if (req->known[f->id].p == NULL)
+            req->known[f->id] = f->value;
+        req->field_count++;
+    }
+    return req;
+}
+
+static enum verdict judge(enum method method, const char *fields, const struct representation *rep,
+                          time_t now, struct byte_range *range)
+{
+    char **lines;
+    struct request *req = request_of(method, fields, &lines);
+    enum verdict got = conditional_judge(req, rep, now, range);
+
+    for (size_t i = 0; i < req->field_count; i++)
+        free(lines[i]);
+    free(lines);
+    free(req);
+    return got;
+}
+
+static void check_rows(const struct row *rows, size_t count, const struct representation *rep)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct byte_range range = { -1, -1 };
+        enum verdict got = judge(rows[i].method, rows[i].fields, rep, y2026, &range);
+
+        cr_expect_eq(got, rows[i].expect, "%s: got %d", rows[i].why, got);
+        if (got == VERDICT_RANGE && rows[i].expect == VERDICT_RANGE)
+            cr_expect(range.first == rows[i].first && range.count == rows[i].count,
+                      "%s: got %lld+%lld", rows[i].why, (long long)range.first,
+                      (long long)range.count);
+    }
+}
+
+#define CHECK(rows, rep) check_rows(rows, sizeof(rows) / sizeof((rows)[0]), rep)
+
+static const struct representation v1 = {
+    .etag = STR_INIT("\"v1\""), .last_modified = 784111777, .has_last_modified = true, .size = 1000
+};
+
+static const struct row precondition_rows[] = {
+    { "nothing asked", METHOD_GET, "", VERDICT_WHOLE, 0, 0 },
+    { "unrelated fields", METHOD_GET, "Host: a\nAccept: */*", VERDICT_WHOLE, 0, 0 },
+
+    { "If-Match: the tag", METHOD_GET, "If-Match: \"v1\"", VERDICT_WHOLE, 0, 0 },
+    { "If-Match: another", METHOD_GET, "If-Match: \"v2\"", VERDICT_PRECONDITION_FAILED, 0, 0 },
+    { "If-Match: any", METHOD_GET, "If-Match: *", VERDICT_WHOLE, 0, 0 },
+    { "If-Match: in a list", METHOD_GET, "If-Match: \"v0\", \"v1\"", VERDICT_WHOLE, 0, 0 },
+    { "If-Match: on the second line, RFC 9110 5.3", METHOD_GET,
+      "If-Match: \"v0\"\nIf-Match: \"v1\"", VERDICT_WHOLE, 0, 0 },
+    { "If-Match: weak never matches, RFC 9110 13.1.1", METHOD_GET, "If-Match: W/\"v1\"",
+      VERDICT_PRECONDITION_FAILED, 0, 0 },
+    { "If-Match: malformed", METHOD_GET, "If-Match: v1", VERDICT_PRECONDITION_FAILED, 0, 0 },
+    { "If-Match: one malformed spoils the list", METHOD_GET, "If-Match: \"v1\", v2",
+      VERDICT_PRECONDITION_FAILED, 0, 0 },
+    { "If-Match: empty", METHOD_GET, "If-Match:", VERDICT_PRECONDITION_FAILED, 0, 0 },
+    { "If-Match: * among others", METHOD_GET, "If-Match: *, \"v1\"", VERDICT_PRECONDITION_FAILED, 0,
+      0 },
+    { "If-Match: * on two lines", METHOD_GET, "If-Match: *\nIf-Match: *",
+      VERDICT_PRECONDITION_FAILED, 0, 0 },
+    { "If-Match for PUT", METHOD_PUT, "If-Match: \"v2\"", VERDICT_PRECONDITION_FAILED, 0, 0 },
+
+    { "If-Unmodified-Since: same", METHOD_GET, "If-Unmodified-Since: " MODIFIED, VERDICT_WHOLE, 0,
+      0 },
+    { "If-Unmodified-Since: earlier", METHOD_GET, "If-Unmodified-Since: " EARLIER,
+      VERDICT_PRECONDITION_FAILED, 0, 0 },
+    { "If-Unmodified-Since: later", METHOD_GET, "If-Unmodified-Since: " LATER, VERDICT_WHOLE, 0,
+      0 },
+    { "If-Unmodified-Since: no date, RFC 9110 13.1.4", METHOD_GET, "If-Unmodified-Since: soon",
+      VERDICT_WHOLE, 0, 0 },
+    { "If-Unmodified-Since twice is no date", METHOD_GET,
+      "If-Unmodified-Since: " EARLIER "\nIf-Unmodified-Since: " EARLIER, VERDICT_WHOLE, 0, 0 },
+    { "If-Match overrules If-Unmodified-Since, RFC 9110 13.2.2", METHOD_GET,
+      "If-Match: \"v1\"\nIf-Unmodified-Since: " EARLIER, VERDICT_WHOLE, 0, 0 },
+
+    { "If-None-Match: the tag", METHOD_GET, "If-None-Match: \"v1\"", VERDICT_NOT_MODIFIED, 0, 0 },
+    { "If-None-Match: another", METHOD_GET, "If-None-Match: \"v2\"", VERDICT_WHOLE, 0, 0 },
+    { "If-None-Match: weak, RFC 9110 13.1.2", METHOD_GET, "If-None-Match: W/\"v1\"",
+      VERDICT_NOT_MODIFIED, 0, 0 },
+    { "If-None-Match: any", METHOD_GET, "If-None-Match: *", VERDICT_NOT_MODIFIED, 0, 0 },
+    { "If-None-Match: HEAD", METHOD_HEAD, "If-None-Match: \"v1\"", VERDICT_NOT_MODIFIED, 0, 0 },
+    { "If-None-Match: others, RFC 9110 13.1.2", METHOD_POST, "If-None-Match: \"v1\"",
+      VERDICT_PRECONDITION_FAILED, 0, 0 },
+    { "If-None-Match: * for PUT", METHOD_PUT, "If-None-Match: *", VERDICT_PRECONDITION_FAILED, 0,
+      0 },
+    { "list", METHOD_GET, "If-None-Match: \"v0\", W/\"x\", \"v1\"", VERDICT_NOT_MODIFIED, 0, 0 },
+    { "list without spaces", METHOD_GET, "If-None-Match: \"v0\",\"v1\"", VERDICT_NOT_MODIFIED, 0,
+      0 },
+    { "empty elements, RFC 9110 5.6.1.2", METHOD_GET, "If-None-Match: , ,\"v0\" ,\t, \"v1\",",
+      VERDICT_NOT_MODIFIED, 0, 0 },
+    { "second line", METHOD_GET, "If-None-Match: \"v0\"\nIf-None-Match: \"v1\"",
+      VERDICT_NOT_MODIFIED, 0, 0 },
+    { "a comma inside a tag, RFC 9110 8.8.3", METHOD_GET, "If-None-Match: \"a,\", \"v1\"",
+      VERDICT_NOT_MODIFIED, 0, 0 },
+    { "part of another tag", METHOD_GET, "If-None-Match: \"x,\"v1\"", VERDICT_WHOLE, 0, 0 },
+    { "unquoted", METHOD_GET, "If-None-Match: v1", VERDICT_WHOLE, 0, 0 },
+    { "unclosed", METHOD_GET, "If-None-Match: \"v1", VERDICT_WHOLE, 0, 0 },
+    { "no comma between", METHOD_GET, "If-None-Match: \"v1\" \"v2\"", VERDICT_WHOLE, 0, 0 },
+    { "w/ is not W/, RFC 9110 8.8.3", METHOD_GET, "If-None-Match: w/\"v1\"", VERDICT_WHOLE, 0, 0 },
+    { "only W/", METHOD_GET, "If-None-Match: W/", VERDICT_WHOLE, 0, 0 },
+    { "a space inside a tag", METHOD_GET, "If-None-Match: \"v1\", \"a b\"", VERDICT_WHOLE, 0, 0 },
+    { "empty tag", METHOD_GET, "If-None-Match: \"\"", VERDICT_WHOLE, 0, 0 },
+    { "empty", METHOD_GET, "If-None-Match:", VERDICT_WHOLE, 0, 0 },
+
+    { "If-Modified-Since: same", METHOD_GET, "If-Modified-Since: " MODIFIED, VERDICT_NOT_MODIFIED,
+      0, 0 },
+    { "If-Modified-Since: later", METHOD_GET, "If-Modified-Since: " LATER, VERDICT_NOT_MODIFIED, 0,
+      0 },
+    { "If-Modified-Since: earlier", METHOD_GET, "If-Modified-Since: " EARLIER, VERDICT_WHOLE, 0,
+      0 },
+    { "If-Modified-Since: HEAD", METHOD_HEAD, "If-Modified-Since: " MODIFIED, VERDICT_NOT_MODIFIED,
+      0, 0 },
+    { "If-Modified-Since: ignored for others, RFC 9110 13.1.3", METHOD_POST,
+      "If-Modified-Since: " MODIFIED, VERDICT_WHOLE, 0, 0 },
+    { "If-Modified-Since: no date", METHOD_GET, "If-Modified-Since: yesterday", VERDICT_WHOLE, 0,
+      0 },
+    { "If-Modified-Since: our clock has not been there", METHOD_GET, "If-Modified-Since: " FUTURE,
+      VERDICT_WHOLE, 0, 0 },
+    { "If-Modified-Since: RFC 850", METHOD_GET, "If-Modified-Since: Sunday, 06-Nov-94 08:49:37 GMT",
+      VERDICT_NOT_MODIFIED, 0, 0 },
+    { "If-Modified-Since: asctime", METHOD_GET, "If-Modified-Since: Sun Nov  6 08:49:37 1994",
+      VERDICT_NOT_MODIFIED, 0, 0 },
+    { "If-None-Match overrules If-Modified-Since, RFC 9110 13.1.3", METHOD_GET,
+      "If-None-Match: \"v2\"\nIf-Modified-Since: " LATER, VERDICT_WHOLE, 0, 0 },
+    { "even when it is malformed", METHOD_GET, "If-None-Match: v2\nIf-Modified-Since: " LATER,
+      VERDICT_WHOLE, 0, 0 },
+    { "If-Match comes first, RFC 9110 13.2.2", METHOD_GET,
+      "If-None-Match: \"v1\"\nIf-Match: \"v2\"", VERDICT_PRECONDITION_FAILED, 0, 0 },
+    { "then If-None-Match", METHOD_GET, "If-None-Match: \"v1\"\nIf-Match: \"v1\"",
+      VERDICT_NOT_MODIFIED, 0, 0 },
+    { "304 before Range, RFC 9110 13.2.2", METHOD_GET, "If-None-Match: \"v1\"\nRange: bytes=0-1",
+      VERDICT_NOT_MODIFIED, 0, 0 },
+    { "412 before Range, RFC 9110 13.2.2", METHOD_GET, "If-Match: \"v2\"\nRange: bytes=5000-",
+      VERDICT_PRECONDITION_FAILED, 0, 0 },
+    { "OPTIONS selects nothing, RFC 9110 13.2.1", METHOD_OPTIONS, "If-Match: \"v2\"", VERDICT_WHOLE,
+      0, 0 },
+    { "TRACE neither", METHOD_TRACE, "If-None-Match: *", VERDICT_WHOLE, 0, 0 },
+};
+
+Test(conditional, judges_preconditions_in_the_order_of_rfc_9110)
+{
+    CHECK(precondition_rows, &v1);
+}
+
+static const struct row range_rows[] = {
+    { "first and last", METHOD_GET, "Range: bytes=0-499", VERDICT_RANGE, 0, 500 },
+    { "one byte", METHOD_GET, "Range: bytes=0-0", VERDICT_RANGE, 0, 1 },
+    { "last byte", METHOD_GET, "Range: bytes=999-999", VERDICT_RANGE, 999, 1 },
+    { "open end", METHOD_GET, "Range: bytes=500-", VERDICT_RANGE, 500, 500 },
+    { "suffix", METHOD_GET, "Range: bytes=-1", VERDICT_RANGE, 999, 1 },
+    { "suffix longer than all, RFC 9110 14.1.2", METHOD_GET, "Range: bytes=-5000", VERDICT_RANGE, 0,
+      1000 },
+    { "end beyond the end, RFC 9110 14.1.2", METHOD_GET, "Range: bytes=990-5000", VERDICT_RANGE,
+      990, 10 },
+    { "all of it", METHOD_GET, "Range: bytes=0-", VERDICT_RANGE, 0, 1000 },
+    { "leading zeros", METHOD_GET, "Range: bytes=00000000000000000000001-0002", VERDICT_RANGE, 1,
+      2 },
+    { "the unit in any case, RFC 9110 14.1", METHOD_GET, "Range: BYTES=0-1", VERDICT_RANGE, 0, 2 },
+    { "an end that no number holds", METHOD_GET, "Range: bytes=1-99999999999999999999999",
+      VERDICT_RANGE, 1, 999 },
+    { "a suffix that no number holds", METHOD_GET, "Range: bytes=-99999999999999999999999",
+      VERDICT_RANGE, 0, 1000 },
+    { "2^63 as the end", METHOD_GET, "Range: bytes=1-9223372036854775808", VERDICT_RANGE, 1, 999 },
+    { "empty elements, RFC 9110 5.6.1.2", METHOD_GET, "Range: bytes=,0-1, ,", VERDICT_RANGE, 0, 2 },
+    { "white space after a comma", METHOD_GET, "Range: bytes=, \t0-1", VERDICT_RANGE, 0, 2 },
+
+    { "beyond the end", METHOD_GET, "Range: bytes=1000-", VERDICT_UNSATISFIABLE, 0, 0 },
+    { "beyond the end, closed", METHOD_GET, "Range: bytes=1000-2000", VERDICT_UNSATISFIABLE, 0, 0 },
+    { "empty suffix, RFC 9110 14.1.2", METHOD_GET, "Range: bytes=-0", VERDICT_UNSATISFIABLE, 0, 0 },
+    { "a start that no number holds", METHOD_GET, "Range: bytes=99999999999999999999999-",
+      VERDICT_UNSATISFIABLE, 0, 0 },
+    { "both beyond any number, in order", METHOD_GET,
+      "Range: bytes=99999999999999999999998-99999999999999999999999", VERDICT_UNSATISFIABLE, 0, 0 },
+
+    { "last before first, RFC 9110 14.1.1", METHOD_GET, "Range: bytes=5-4", VERDICT_WHOLE, 0, 0 },
+    { "the same beyond any number", METHOD_GET,
+      "Range: bytes=99999999999999999999999-99999999999999999999998", VERDICT_WHOLE, 0, 0 },
+    { "the same beyond the end", METHOD_GET, "Range: bytes=2000-1500", VERDICT_WHOLE, 0, 0 },
+    { "several", METHOD_GET, "Range: bytes=0-1,5-6", VERDICT_WHOLE, 0, 0 },
+    { "several, some malformed", METHOD_GET, "Range: bytes=0-1,x", VERDICT_WHOLE, 0, 0 },
+    { "two lines", METHOD_GET, "Range: bytes=0-1\nRange: bytes=0-1", VERDICT_WHOLE, 0, 0 },
+    { "other unit", METHOD_GET, "Range: lines=0-1", VERDICT_WHOLE, 0, 0 },
+    { "no unit", METHOD_GET, "Range: 0-1", VERDICT_WHOLE, 0, 0 },
+    { "nothing", METHOD_GET, "Range: bytes=", VERDICT_WHOLE, 0, 0 },
+    { "only commas", METHOD_GET, "Range: bytes=,,", VERDICT_WHOLE, 0, 0 },
+    { "only a dash", METHOD_GET, "Range: bytes=-", VERDICT_WHOLE, 0, 0 },
+    { "no dash", METHOD_GET, "Range: bytes=5", VERDICT_WHOLE, 0, 0 },
+    { "two dashes", METHOD_GET, "Range: bytes=5--6", VERDICT_WHOLE, 0, 0 },
+    { "three numbers", METHOD_GET, "Range: bytes=5-6-7", VERDICT_WHOLE, 0, 0 },
+    { "negative", METHOD_GET, "Range: bytes=-5-6", VERDICT_WHOLE, 0, 0 },
+    { "sign", METHOD_GET, "Range: bytes=+5-6", VERDICT_WHOLE, 0, 0 },
+    { "hex", METHOD_GET, "Range: bytes=0x1-0x2", VERDICT_WHOLE, 0, 0 },
+    { "space before =", METHOD_GET, "Range: bytes =0-1", VERDICT_WHOLE, 0, 0 },
+    { "space behind =", METHOD_GET, "Range: bytes= 0-1", VERDICT_WHOLE, 0, 0 },
+    { "space inside", METHOD_GET, "Range: bytes=0 -1", VERDICT_WHOLE, 0, 0 },
+    { "HEAD has no ranges, RFC 9110 14.2", METHOD_HEAD, "Range: bytes=0-1", VERDICT_WHOLE, 0, 0 },
+    { "nor has POST", METHOD_POST, "Range: bytes=0-1", VERDICT_WHOLE, 0, 0 },
+
+    { "If-Range: the tag", METHOD_GET, "Range: bytes=0-1\nIf-Range: \"v1\"", VERDICT_RANGE, 0, 2 },
+    { "If-Range: another", METHOD_GET, "Range: bytes=0-1\nIf-Range: \"v2\"", VERDICT_WHOLE, 0, 0 },
+    { "If-Range: weak, RFC 9110 13.1.5", METHOD_GET, "Range: bytes=0-1\nIf-Range: W/\"v1\"",
+      VERDICT_WHOLE, 0, 0 },
+    { "If-Range: the date", METHOD_GET, "Range: bytes=0-1\nIf-Range: " MODIFIED, VERDICT_RANGE, 0,
+      2 },
+    { "If-Range: the date must be exact, RFC 9110 13.1.5", METHOD_GET,
+      "Range: bytes=0-1\nIf-Range: " LATER, VERDICT_WHOLE, 0, 0 },
+    { "If-Range: earlier", METHOD_GET, "Range: bytes=0-1\nIf-Range: " EARLIER, VERDICT_WHOLE, 0,
+      0 },
+    { "If-Range: neither", METHOD_GET, "Range: bytes=0-1\nIf-Range: v1", VERDICT_WHOLE, 0, 0 },
+    { "If-Range is no list, RFC 9110 13.1.5", METHOD_GET,
+      "Range: bytes=0-1\nIf-Range: \"v1\", \"v2\"", VERDICT_WHOLE, 0, 0 },
+    { "If-Range: empty", METHOD_GET, "Range: bytes=0-1\nIf-Range:", VERDICT_WHOLE, 0, 0 },
+    { "If-Range twice", METHOD_GET, "Range: bytes=0-1\nIf-Range: \"v1\"\nIf-Range: \"v1\"",
+      VERDICT_WHOLE, 0, 0 },
+    { "If-Range without Range", METHOD_GET, "If-Range: \"v2\"", VERDICT_WHOLE, 0, 0 },
+    { "a failed If-Range spares the 416", METHOD_GET, "Range: bytes=5000-\nIf-Range: \"v2\"",
+      VERDICT_WHOLE, 0, 0 },
+};
+
+Test(conditional, judges_each_range)
+{
+    CHECK(range_rows, &v1);
+}
+
+static const struct row empty_rows[] = {
+    { "open end", METHOD_GET, "Range: bytes=0-", VERDICT_UNSATISFIABLE, 0, 0 },
+    { "closed", METHOD_GET, "Range: bytes=0-0", VERDICT_UNSATISFIABLE, 0, 0 },
+    { "suffix", METHOD_GET, "Range: bytes=-5", VERDICT_UNSATISFIABLE, 0, 0 },
+};
+
+Test(conditional, finds_no_range_in_an_empty_file)
+{
+    struct representation empty = v1;
+
+    empty.size = 0;
+    CHECK(empty_rows, &empty);
+}
+
+static const struct row untagged_rows[] = {
+    { "If-Match: no tag to match", METHOD_GET, "If-Match: \"v1\"", VERDICT_PRECONDITION_FAILED, 0,
+      0 },
+    { "If-Match: * asks for existence only", METHOD_GET, "If-Match: *", VERDICT_WHOLE, 0, 0 },
+    { "If-None-Match: no tag to match", METHOD_GET, "If-None-Match: \"v1\", \"\"", VERDICT_WHOLE, 0,
+      0 },
+    { "If-Range: tag", METHOD_GET, "Range: bytes=0-1\nIf-Range: \"v1\"", VERDICT_WHOLE, 0, 0 },
+    { "If-Unmodified-Since: no date, RFC 9110 13.1.4", METHOD_GET, "If-Unmodified-Since: " EARLIER,
+      VERDICT_WHOLE, 0, 0 },
+    { "If-Modified-Since: no date, RFC 9110 13.1.3", METHOD_GET, "If-Modified-Since: " LATER,
+      VERDICT_WHOLE, 0, 0 },
+    { "If-Range: no date", METHOD_GET, "Range: bytes=0-1\nIf-Range: " MODIFIED, VERDICT_WHOLE, 0,
+      0 },
+};
+
+Test(conditional, copes_without_validators)
+{
+    CHECK(untagged_rows, (&(struct representation){ .last_modified = modified, .size = 1000 }));
+}
+
+static const struct row weak_rows[] = {
+    { "weak tags match for a cache", METHOD_GET, "If-None-Match: W/\"v1\"", VERDICT_NOT_MODIFIED, 0,
+      0 },
+    { "not for If-Match", METHOD_GET, "If-Match: W/\"v1\"", VERDICT_PRECONDITION_FAILED, 0, 0 },
+    { "not for If-Range", METHOD_GET, "Range: bytes=0-1\nIf-Range: W/\"v1\"", VERDICT_WHOLE, 0, 0 },
+    { "nor does its date", METHOD_GET, "Range: bytes=0-1\nIf-Range: " MODIFIED, VERDICT_WHOLE, 0,
+      0 },
+    { "a range without If-Range stays possible", METHOD_GET, "Range: bytes=0-1", VERDICT_RANGE, 0,
+      2 },
+};
+
+Test(conditional, joins_no_parts_by_a_weak_tag)
+{
+    struct representation weak = v1;
+
+    weak.etag = STR("W/\"v1\"");
+    CHECK(weak_rows, &weak);
+}
+
+Test(conditional, takes_a_date_for_strong_once_its_second_is_over)
+{
+    struct byte_range range;
+    const char *fields = "Range: bytes=0-1\nIf-Range: " MODIFIED;
+
+    cr_expect_eq(judge(METHOD_GET, fields, &v1, modified, &range), VERDICT_WHOLE);
+    cr_expect_eq(judge(METHOD_GET, fields, &v1, modified + 1, &range), VERDICT_RANGE);
+}
+
+Test(conditional, compares_tags_as_the_table_of_rfc_9110_does)
+{
+    /* RFC 9110, 8.8.3.2 */
+    static const struct {
+        const char *a, *b;
+        bool is_strong, is_weak;
+    } rows[] = {
+        { "W/\"1\"", "W/\"1\"", false, true }, { "W/\"1\"", "W/\"2\"", false, false },
+        { "W/\"1\"", "\"1\"", false, true },   { "\"1\"", "\"1\"", true, true },
+        { "\"1\"", "\"2\"", false, false },    { "", "", false, false },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct str a = str_of(rows[i].a), b = str_of(rows[i].b);
+
+        cr_expect_eq(etag_eq_strong(a, b), rows[i].is_strong, "%s %s", rows[i].a, rows[i].b);
+        cr_expect_eq(etag_eq_strong(b, a), rows[i].is_strong, "%s %s", rows[i].b, rows[i].a);
+        cr_expect_eq(etag_eq_weak(a, b), rows[i].is_weak, "%s %s", rows[i].a, rows[i].b);
+        cr_expect_eq(etag_eq_weak(b, a), rows[i].is_weak, "%s %s", rows[i].b, rows[i].a);
+    }
+}
