@@ -81,11 +81,11 @@ class Remuda(Server):
 
 
 class Nginx(Server):
-    """With sendfile and tcp_nopush, or (`copies`) with neither."""
+    """With sendfile and tcp_nopush, with neither, or (None) as suits the workload."""
 
-    def __init__(self, name: str, copies: bool):
+    def __init__(self, name: str, sendfile: bool | None):
         self.name = name
-        self.copies = copies
+        self.sendfile = sendfile
         self.binary = ""
 
     def find(self) -> None:
@@ -99,8 +99,9 @@ class Nginx(Server):
         return version_of(self.binary, "-v")
 
     def form(self, w: Workload) -> str:
-        # With tcp_nopush a batch of pipelined answers waits 40 ms for its last segment.
-        return "copy" if self.copies or w.pipeline > 1 else "sendfile"
+        # With tcp_nopush a client that waits for all answers of a batch gets the last after 40 ms.
+        sendfile = w.pipeline == 1 if self.sendfile is None else self.sendfile
+        return "sendfile" if sendfile else "copy"
 
     def command(self, w: Workload, port: int, root: Path, folder: Path) -> list[str]:
         config = folder / "nginx.conf"
@@ -137,8 +138,8 @@ class Floor(Server):
 
 
 def known_servers(remuda: Path, floor: Path) -> dict[str, Server]:
-    servers = (Remuda(remuda), Nginx("nginx", copies=False), Nginx("nginx-copy", copies=True),
-               Floor(floor))
+    servers = (Remuda(remuda), Nginx("nginx", None), Nginx("nginx-sendfile", True),
+               Nginx("nginx-copy", False), Floor(floor))
     return {server.name: server for server in servers}
 
 
