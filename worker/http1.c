@@ -283,6 +283,12 @@ static struct str connection_field(const struct conn *c)
     return c->x->req.version == 10 ? STR("keep-alive") : STR_NONE;
 }
 
+/* A file that is not in memory goes out before the next response is made. */
+static bool has_open_file(const struct out *out)
+{
+    return out->count > 0 && out->chunks[out->count - 1].p == NULL;
+}
+
 static enum need write_response(struct conn *c)
 {
     struct worker *w = c->worker;
@@ -304,9 +310,7 @@ static enum need write_response(struct conn *c)
             out_add(w->out, res->bytes);
     }
     c->state = FINISH;
-    if (w->out->used >= OUT_BATCH_BYTES || (res->file != NULL && res->file->body == NULL))
-        return NEED_FLUSH;
-    return NEED_NOTHING;
+    return w->out->used >= OUT_BATCH_BYTES || has_open_file(w->out) ? NEED_FLUSH : NEED_NOTHING;
 }
 
 /* ---- FINISH ---- */
