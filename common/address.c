@@ -66,6 +66,10 @@ int address_parse(struct str text, struct address out[2], const char **why)
     struct str port_text = text, host_text = STR("*");
     unsigned port;
 
+    if (memchr(text.p, '\0', text.n) != NULL) {
+        *why = "an address holds no NUL";
+        return 0;
+    }
     if (str_starts(text, STR("unix:")))
         return parse_unix(str_range(text.p + 5, text.p + text.n), &out[0], why) ? 1 : 0;
     for (size_t i = text.n; i > 0; i--) {

@@ -77,8 +77,8 @@ void log_vline(enum log_level level, const char *format, va_list args)
     }
     line[n++] = '\n';
     /* A log that cannot be written must not stop the server: the line is lost. */
-    if (write(state.fd, line, n) < 0)
-        errno = saved_errno;
+    if (write(state.fd, line, n) < 0 && level == LOG_CRIT)
+        (void)!write(STDERR_FILENO, line, n); /* unless it is the last thing we say */
     errno = saved_errno;
 }
 
