@@ -35,7 +35,8 @@ struct error_page {
 
 /* What a server, a site and a route can all set; a route's copy is complete after inheritance. */
 struct scope {
-    char *root;             /* docroot: the whole request path is looked up below it; absolute */
+    char *root;             /* docroot: the whole request path is looked up below it; absolute;
+                               NULL: the route has an alias */
     char *alias;            /* routes only, instead of root: what follows the route's path is looked
                                up below it; absolute; NULL: not set */
     char **index;           /* file names tried for a directory, in order */

@@ -1,0 +1,336 @@
+#include "config/settings.h"
+
+#include "common/log.h"
+#include "config/config.h"
+
+#define SERVER(field) SCOPE_SERVER, offsetof(struct config, field)
+#define CACHE(field)  SCOPE_FILE_CACHE, offsetof(struct config, field)
+#define EVERY(field)  SCOPE_INHERITED, offsetof(struct scope, field)
+#define KIB           ((uint64_t)1 << 10)
+#define MIB           ((uint64_t)1 << 20)
+#define GIB           ((uint64_t)1 << 30)
+#define SECOND        ((uint64_t)1000)
+#define HOUR          (3600 * SECOND)
+#define DAY           (24 * HOUR)
+
+/* A timeout of 0 would close a connection before its first byte. */
+#define TIMEOUT .min = 10, .max = DAY
+
+const struct setting settings[] = {
+    { "workers", SET_WORKERS, SERVER(workers), "auto", .min = 1, .max = CONFIG_WORKERS_MAX,
+      .heading = "processes",
+      .help = "worker processes; auto: one for each CPU that the server may use" },
+    { "worker_cpu_affinity", SET_SWITCH, SERVER(cpu_affinity), "off", .words = { "off", "auto" },
+      .help = "auto: pin each worker to a CPU of its own" },
+    { "user", SET_ACCOUNT, SERVER(user), .example = "www-data",
+      .help = "who the workers run as, a name or an id, when the server is started by root; not "
+              "set: whoever started it" },
+    { "group", SET_ACCOUNT, SERVER(group), .example = "www-data",
+      .help = "the workers' group, a name or an id; not set: the user's own" },
+    { "worker_rlimit_nofile", SET_COUNT, SERVER(rlimit_nofile), "0", .max = 1073741816,
+      .help = "open files that a worker may have; 0: leave the limit as it is" },
+    { "no_new_privs", SET_BOOL, SERVER(no_new_privs), "on",
+      .help = "on: workers can never gain rights by executing a set-user-id program" },
+    { "daemon", SET_BOOL, SERVER(daemon), "off", .help = "on: go to the background" },
+    { "pid_file", SET_PATH, SERVER(pid_file), .none = "off", .example = "/run/remuda.pid",
+      .help = "holds the master's process id, and a lock that keeps a second master away; not "
+              "set: beside the config, with .pid for .yaml" },
+    { "control_socket", SET_SOCKET_PATH, SERVER(control_socket), .none = "off",
+      .example = "/run/remuda.sock",
+      .help = "where remudactl speaks to the master; not set: the pid file's name with .sock" },
+
+    { "listen", SET_LISTEN, SERVER(listens), "8080", .heading = "listening",
+      .help = "an address or a list of them: 8080 or \"*:8080\" (every address, IPv4 and IPv6), "
+              "127.0.0.1:8080, \"[::1]:8080\", localhost:8080, unix:/run/remuda-http.sock" },
+    { "listen_backlog", SET_UNSIGNED, SERVER(backlog), "4096", .min = 1, .max = 65535,
+      .help = "connections that the kernel queues for each listening socket" },
+    { "defer_accept", SET_DURATION, SERVER(defer_accept_ms), "1s", .none = "off", .max = HOUR,
+      .help = "a new connection wakes a worker when its first bytes are there, or after this time; "
+              "whole seconds" },
+
+    { "error_log", SET_PATH, SERVER(error_log), "stderr", .none = "stderr", .heading = "logs",
+      .example = "/var/log/remuda/error.log", .help = "where errors and notices go" },
+    { "log_level", SET_LOG_LEVEL, SERVER(log_level), "notice",
+      .help = "what the error log tells: this level and all before it" },
+    { "access_log_buffer", SET_SIZE, SERVER(access_log_buffer_bytes), "64KiB", .max = 16 * MIB,
+      .help = "lines that a worker collects before it writes them; 0: each line at once" },
+    { "access_log_flush", SET_DURATION, SERVER(access_log_flush_ms), "1s", .min = 10, .max = HOUR,
+      .help = "collected lines are written when they are this old" },
+
+    { "worker_connections", SET_COUNT, SERVER(worker_connections), "16384", .min = 1, .max = MIB,
+      .heading = "connections",
+      .help = "open connections of one worker; at the limit the oldest idle one is closed" },
+    { "keepalive_requests", SET_COUNT, SERVER(keepalive_requests), "100000", .min = 1,
+      .max = 1000000000, .help = "requests on one connection; 1: no keep-alive" },
+    { "client_header_timeout", SET_DURATION, SERVER(client_header_timeout_ms), "30s", TIMEOUT,
+      .help = "from the first byte of a request to the end of its head; then 408" },
+    { "client_body_timeout", SET_DURATION, SERVER(client_body_timeout_ms), "30s", TIMEOUT,
+      .help = "window in which a request's body must come at min_rate" },
+    { "send_timeout", SET_DURATION, SERVER(send_timeout_ms), "30s", TIMEOUT,
+      .help = "window in which a response must be taken at min_rate" },
+    { "min_rate", SET_SIZE, SERVER(min_rate), "128", .max = GIB,
+      .help = "bytes a second that a client must send or take; 0: any progress will do" },
+    { "keepalive_timeout", SET_DURATION, SERVER(keepalive_timeout_ms), "75s", TIMEOUT,
+      .help = "an idle connection is closed after it" },
+    { "lingering_timeout", SET_DURATION, SERVER(lingering_timeout_ms), "2s", TIMEOUT,
+      .help = "after an error reply, what the client still sends is read until it is silent so "
+              "long, or the reply would be lost" },
+    { "lingering_time", SET_DURATION, SERVER(lingering_time_ms), "10s", TIMEOUT,
+      .help = "the longest that this goes on" },
+    { "worker_shutdown_timeout", SET_DURATION, SERVER(worker_shutdown_timeout_ms), "60s",
+      .none = "off", .max = 7 * DAY,
+      .help = "a graceful stop closes what is left after it; off: waits for ever" },
+
+    { "request_line_max", SET_SIZE, SERVER(request_line_max_bytes), "8KiB", .min = 64,
+      .max = 256 * KIB, .heading = "what a request may cost",
+      .help = "longest request line; a longer one is answered 414" },
+    { "request_header_max", SET_SIZE, SERVER(request_header_max_bytes), "32KiB", .min = 64,
+      .max = 256 * KIB,
+      .help = "all field lines together; more is answered 431; at most 256KiB with "
+              "request_line_max" },
+    { "request_header_count", SET_COUNT, SERVER(request_header_max_count), "100", .min = 1,
+      .max = 256, .help = "field lines of a request; more are answered 431" },
+    { "server_header", SET_BOOL, SERVER(has_server_header), "on",
+      .help = "on: send \"Server: remuda\"" },
+
+    { "sendfile_max_chunk", SET_SIZE, SERVER(sendfile_max_chunk_bytes), "512KiB", .min = 4 * KIB,
+      .max = GIB, .heading = "sending and caching",
+      .help = "the most that one response sends before others have their turn" },
+    { "open_file_cache", SET_GROUP, SERVER(open_file_cache_max), .none = "off",
+      .group = SCOPE_FILE_CACHE,
+      .help = "files kept open by each worker; open_file_cache: off does without" },
+    { "max", SET_COUNT, CACHE(open_file_cache_max), "10000", .max = MIB,
+      .help = "entries; 0: no cache" },
+    { "memory", SET_SIZE, CACHE(open_file_cache_memory_bytes), "64MiB", .max = 64 * GIB,
+      .help = "for the bodies of small files" },
+    { "small", SET_SIZE, CACHE(open_file_cache_small_bytes), "16KiB", .max = 16 * MIB,
+      .help = "files up to this size are held in memory" },
+    { "valid", SET_DURATION, CACHE(open_file_cache_valid_ms), "1s", .max = DAY,
+      .help = "age at which a file is looked at again where changes cannot be watched" },
+    { "watch", SET_BOOL, CACHE(open_file_cache_watch), "on",
+      .help = "on: the kernel tells of changes (inotify), so that nothing is looked at twice" },
+
+    { "root", SET_PATH, EVERY(root), .example = "/srv/www",
+      .heading = "files: these settings may also stand in a site or a route",
+      .help = "folder to serve: the whole path of a request is looked up below it" },
+    { "alias", SET_PATH, SCOPE_ROUTE, offsetof(struct scope, alias), .example = "/srv/images",
+      .help = "instead of root, in a route: what follows the route's path is looked up below it" },
+    { "index", SET_INDEX, EVERY(index), "[index.html, index.htm]", .none = "off",
+      .help = "files tried for a folder, in order" },
+    { "dotfiles", SET_SWITCH, EVERY(is_dotfiles_shown), "hide", .words = { "hide", "show" },
+      .help = "hide: a name that starts with a dot is not found (/.well-known/ is)" },
+    { "default_type", SET_MEDIA_TYPE, EVERY(default_type), "application/octet-stream",
+      .help = "media type of a file whose name does not tell" },
+    { "charset", SET_CHARSET, EVERY(charset), "utf-8", .none = "off",
+      .help = "told with text types" },
+    { "etag", SET_BOOL, EVERY(has_etag), "on", .help = "on: send a strong ETag" },
+    { "access_log", SET_ACCESS_LOG, EVERY(access_log), "off", .none = "off",
+      .example = "/var/log/remuda/access.log", .help = "one line for each request" },
+    { "client_max_body_size", SET_SIZE, EVERY(client_max_body_bytes), "1MiB", .max = 1024 * GIB,
+      .help = "a longer request body is answered 413; 0: none is taken" },
+    { "error_pages", SET_ERROR_PAGES, EVERY(error_pages),
+      .example = "{404: /404.html, 503: /busy.html}",
+      .help = "pages for errors, by status; a site's or route's add to those above it" },
+
+    { "sites", SET_STRUCTURE, SCOPE_SERVER, .example = "[{hosts: example.org, root: www}]",
+      .help = "a list of sites, chosen by the request's host" },
+    { "hosts", SET_STRUCTURE, SCOPE_SITE, .example = "[example.org, '*.example.org']",
+      .help = "names of the site; '*' for every other name" },
+    { "routes", SET_STRUCTURE, SCOPE_SERVER | SCOPE_SITE,
+      .example = "[{path: /images, alias: /srv/images}]",
+      .help = "a list of routes, chosen by the request's path" },
+    { "path", SET_STRUCTURE, SCOPE_ROUTE, .example = "/images",
+      .help = "start of the paths that the route is for, by whole segments" },
+};
+
+const size_t setting_count = sizeof(settings) / sizeof(settings[0]);
+
+/* What nginx, Apache and others call it. */
+static const struct {
+    const char *theirs, *ours;
+} foreign_words[] = {
+    { "server_name", "hosts" },
+    { "server_names", "hosts" },
+    { "server", "sites" },
+    { "servers", "sites" },
+    { "virtual_hosts", "sites" },
+    { "location", "routes" },
+    { "locations", "routes" },
+    { "worker_processes", "workers" },
+    { "pid", "pid_file" },
+    { "server_tokens", "server_header" },
+    { "port", "listen" },
+    { "bind", "listen" },
+    { "address", "listen" },
+    { "document_root", "root" },
+    { "docroot", "root" },
+    { "error_page", "error_pages" },
+    { "backlog", "listen_backlog" },
+    { "large_client_header_buffers", "request_header_max" },
+    { "client_header_buffer_size", "request_header_max" },
+    { "directory_index", "index" },
+    { "max_body_size", "client_max_body_size" },
+};
+
+bool setting_is_scoped(const struct setting *row)
+{
+    return (row->scopes & (SCOPE_SITE | SCOPE_ROUTE)) != 0;
+}
+
+const struct setting *setting_find(struct str name, unsigned scope)
+{
+    const struct setting *elsewhere = NULL;
+
+    for (size_t i = 0; i < setting_count; i++) {
+        if (!str_eq(str_of(settings[i].name), name))
+            continue;
+        if ((settings[i].scopes & scope) != 0)
+            return &settings[i];
+        elsewhere = &settings[i];
+    }
+    return elsewhere;
+}
+
+/* Lower case and "_" for "-", so that Worker-Connections is near. */
+static struct str fold(struct str name, char *out, size_t size)
+{
+    size_t n = name.n < size ? name.n : size;
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = name.p[i] == '-' ? '_' : ascii_lower(name.p[i]);
+    return (struct str){ out, n };
+}
+
+static const char *nearest(struct str name, unsigned scopes)
+{
+    unsigned best = 2 + (unsigned)name.n / 4; /* more wrong letters make another word */
+    const char *found = NULL;
+
+    for (size_t i = 0; i < setting_count; i++) {
+        unsigned distance = str_distance(name, str_of(settings[i].name));
+
+        if ((settings[i].scopes & scopes) == 0 || distance >= best ||
+            distance >= strlen(settings[i].name))
+            continue;
+        found = settings[i].name;
+        best = distance;
+    }
+    return found;
+}
+
+const char *setting_guess(struct str name, unsigned scope)
+{
+    char folded[64];
+    const char *found;
+
+    if (name.n > sizeof(folded))
+        return NULL;
+    name = fold(name, folded, sizeof(folded));
+    for (size_t i = 0; i < sizeof(foreign_words) / sizeof(foreign_words[0]); i++)
+        if (str_eq(name, str_of(foreign_words[i].theirs)))
+            return foreign_words[i].ours;
+    found = nearest(name, scope);
+    return found != NULL || scope == SCOPE_FILE_CACHE ? found : nearest(name, SCOPE_INHERITED);
+}
+
+void setting_format_number(enum setting_type type, uint64_t value, struct buf *out)
+{
+    static const struct {
+        enum setting_type type;
+        uint64_t factor;
+        const char *unit;
+    } units[] = {
+        { SET_SIZE, GIB, "GiB" },      { SET_SIZE, MIB, "MiB" },
+        { SET_SIZE, KIB, "KiB" },      { SET_DURATION, DAY, "d" },
+        { SET_DURATION, HOUR, "h" },   { SET_DURATION, 60 * SECOND, "m" },
+        { SET_DURATION, SECOND, "s" }, { SET_DURATION, 1, "ms" },
+    };
+
+    for (size_t i = 0; value > 0 && i < sizeof(units) / sizeof(units[0]); i++) {
+        if (units[i].type != type || value % units[i].factor != 0)
+            continue;
+        buf_printf(out, "%llu%s", (unsigned long long)(value / units[i].factor), units[i].unit);
+        return;
+    }
+    buf_printf(out, "%llu", (unsigned long long)value);
+}
+
+static void describe_range(const struct setting *row, const char *what, const char *example,
+                           struct buf *out)
+{
+    buf_printf(out, "%s from ", what);
+    setting_format_number(row->type, row->min, out);
+    buf_add(out, STR(" to "));
+    setting_format_number(row->type, row->max, out);
+    if (example != NULL)
+        buf_printf(out, ", as in %s", example);
+}
+
+static void describe_log_levels(struct buf *out)
+{
+    for (unsigned i = 0; log_level_names[i] != NULL; i++)
+        buf_printf(out, "%s%s",
+                   i == 0                           ? ""
+                   : log_level_names[i + 1] != NULL ? ", "
+                                                    : " or ",
+                   log_level_names[i]);
+}
+
+void setting_describe(const struct setting *row, struct buf *out)
+{
+    if (row->none != NULL)
+        buf_printf(out, "%s or ", row->none);
+    switch (row->type) {
+    case SET_BOOL:
+        buf_add(out, STR("on or off"));
+        break;
+    case SET_SWITCH:
+        buf_printf(out, "%s or %s", row->words[0], row->words[1]);
+        break;
+    case SET_LOG_LEVEL:
+        describe_log_levels(out);
+        break;
+    case SET_WORKERS:
+        describe_range(row, "auto or a whole number", NULL, out);
+        break;
+    case SET_UNSIGNED:
+    case SET_COUNT:
+        describe_range(row, "a whole number", NULL, out);
+        break;
+    case SET_SIZE:
+        describe_range(row, "a size", "512, 8KiB or 1MiB", out);
+        break;
+    case SET_DURATION:
+        describe_range(row, "a time", "30s, 500ms or 2m", out);
+        break;
+    case SET_ACCOUNT:
+        buf_printf(out, "a name or an id, as in %s", row->example);
+        break;
+    case SET_MEDIA_TYPE:
+        buf_add(out, STR("a media type, as in text/plain"));
+        break;
+    case SET_CHARSET:
+        buf_add(out, STR("a charset, as in utf-8"));
+        break;
+    case SET_PATH:
+    case SET_SOCKET_PATH:
+    case SET_ACCESS_LOG:
+        buf_printf(out, "a path, as in %s", row->example);
+        break;
+    case SET_INDEX:
+        buf_add(out, STR("a file name or a list of them, as in [index.html, index.htm]"));
+        break;
+    case SET_ERROR_PAGES:
+        buf_printf(out, "a map of status to path, as in %s", row->example);
+        break;
+    case SET_LISTEN:
+        buf_add(out, STR("an address or a list of them, as in [8080, '[::1]:9090']"));
+        break;
+    case SET_GROUP:
+        buf_add(out, STR("a map of settings, as in {max: 1000, valid: 10s}"));
+        break;
+    case SET_STRUCTURE:
+        buf_printf(out, "%s, as in %s", row->help, row->example);
+        break;
+    }
+}

@@ -1,0 +1,527 @@
+#include "config/sites.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "common/xmalloc.h"
+#include "config/utf8.h"
+
+enum { HOST_MAX = 253, LABEL_MAX = 63, /* RFC 1035, 2.3.4 */ ROUTES_MAX = 1024 /* of a site */ };
+
+/* A host as written, to find those that stand twice. */
+struct named_host {
+    const char *host; /* borrowed from its site */
+    struct yaml_mark mark;
+};
+
+struct builder {
+    struct value_reader *r;
+    struct named_host *hosts; /* of all sites; owned */
+    size_t host_count;
+};
+
+#define FAIL(r, node, ...)                                                                    \
+    config_error_add((r)->errors, (node)->mark.line, (node)->mark.column, (node)->mark.width, \
+                     __VA_ARGS__)
+
+static const char *place_name(unsigned scope)
+{
+    switch (scope) {
+    case SCOPE_SITE:
+        return "a site";
+    case SCOPE_ROUTE:
+        return "a route";
+    case SCOPE_FILE_CACHE:
+        return "\"open_file_cache\"";
+    default:
+        return "the top level";
+    }
+}
+
+/* Where a misplaced setting would be right; the outermost place if there are several. */
+static void refuse_place(struct value_reader *r, const struct setting *row,
+                         const struct yaml_node *key, enum setting_scope where)
+{
+    unsigned right = row->scopes & -row->scopes;
+
+    if (right == SCOPE_SERVER)
+        FAIL(r, key, "\"%s\" belongs to the top level of the config, not into %s", row->name,
+             place_name(where));
+    else
+        FAIL(r, key, "\"%s\" belongs into %s, not %s%s", row->name, place_name(right),
+             where == SCOPE_SERVER ? "to " : "into ", place_name(where));
+}
+
+static void refuse_name(struct value_reader *r, const struct yaml_node *key,
+                        enum setting_scope where)
+{
+    const char *guess = setting_guess(key->text, where);
+
+    if (guess != NULL)
+        FAIL(r, key, "unknown setting \"%s\"; did you mean \"%s\"?", utf8_short(key->text).text,
+             guess);
+    else
+        FAIL(r, key, "unknown setting \"%s\"; `remuda --full` prints all there are",
+             utf8_short(key->text).text);
+}
+
+/* A map of further settings; its word for none sets the first of them, the limit, to 0. */
+static void read_group(struct value_reader *r, const struct setting *row,
+                       const struct yaml_item *item, struct scope *scope)
+{
+    const struct yaml_node *value = item->value;
+
+    if (value->kind == YAML_MAP)
+        scope_read(r, value, row->group, scope);
+    else if (value->kind == YAML_SCALAR && str_eq_case(value->text, str_of(row->none)))
+        *(uint64_t *)(void *)((char *)r->config + row->offset) = 0;
+    else
+        value_refuse(r, row, item);
+}
+
+void scope_read(struct value_reader *r, const struct yaml_node *map, enum setting_scope where,
+                struct scope *scope)
+{
+    for (const struct yaml_item *item = map->items; item != NULL; item = item->next) {
+        const struct setting *row = setting_find(item->key->text, where);
+
+        if (row == NULL)
+            refuse_name(r, item->key, where);
+        else if ((row->scopes & where) == 0)
+            refuse_place(r, row, item->key, where);
+        else if (row->type == SET_GROUP)
+            read_group(r, row, item, scope);
+        else if (row->type != SET_STRUCTURE)
+            value_read(r, row, item, setting_is_scoped(row) ? (void *)scope : r->config);
+    }
+}
+
+void scope_fini(struct scope *scope)
+{
+    for (size_t i = 0; i < setting_count; i++)
+        if (setting_is_scoped(&settings[i]))
+            value_fini(&settings[i], scope);
+}
+
+static struct scope scope_copy(const struct scope *from)
+{
+    struct scope to = { 0 };
+
+    for (size_t i = 0; i < setting_count; i++)
+        if (setting_is_scoped(&settings[i]))
+            value_copy(&settings[i], from, &to);
+    return to;
+}
+
+/* RFC 1123, 2.1, and "_", which real names have. Returns what would be right, NULL: good. */
+static const char *check_labels(struct str host)
+{
+    struct str rest = host;
+
+    if (host.n > HOST_MAX)
+        return "a name has at most 253 characters";
+    while (rest.p != NULL) {
+        struct str label = str_cut(&rest, '.');
+
+        if (label.n == 0)
+            return "it has no empty parts and no dot at its ends, as in example.org";
+        if (label.n > LABEL_MAX)
+            return "the parts between dots have at most 63 characters";
+        for (size_t i = 0; i < label.n; i++) {
+            char c = ascii_lower(label.p[i]);
+
+            if (c == ':')
+                return "a host has no port; ports stand under \"listen\"";
+            if (c == '*')
+                return "\"*\" stands alone or as the first part, as in *.example.org";
+            if ((unsigned char)c >= 0x80)
+                return "names in other scripts are written as in DNS, as in xn--bcher-kva.example";
+            if (!ascii_is_digit(c) && !(c >= 'a' && c <= 'z') && c != '-' && c != '_')
+                return "it has letters, digits, \"-\" and dots, as in example.org";
+        }
+    }
+    return NULL;
+}
+
+static const char *check_host(struct str host)
+{
+    if (str_eq(host, STR("*")))
+        return NULL;
+    if (str_starts(host, STR("*.")))
+        return check_labels(str_range(host.p + 2, host.p + host.n));
+    if (host.p[0] == '[') { /* an IPv6 address, as a Host field has it; address.h knows them */
+        struct address addresses[2];
+        const char *why;
+        char text[ADDRESS_TEXT_MAX];
+
+        if (host.n > sizeof(text) - 3 || host.p[host.n - 1] != ']')
+            return "an IPv6 address stands alone in brackets, as in [::1]";
+        memcpy(text, host.p, host.n);
+        memcpy(text + host.n, ":0", 2);
+        return address_parse((struct str){ text, host.n + 2 }, addresses, &why) > 0
+                   ? NULL
+                   : "what stands in brackets must be an IPv6 address, as in [::1]";
+    }
+    if (str_starts(host, STR("http://")) || str_starts(host, STR("https://")))
+        return "it is a name alone, as in example.org";
+    return check_labels(host);
+}
+
+static void add_host(struct builder *b, struct site *site, const struct yaml_node *node)
+{
+    const char *why;
+    char *host;
+
+    if (node->kind == YAML_BROKEN)
+        return;
+    if (node->kind != YAML_SCALAR || node->is_null || node->text.n == 0) {
+        FAIL(b->r, node, "a host is a name, as in example.org, '*.example.org' or '*'");
+        return;
+    }
+    why = check_host(node->text);
+    if (why != NULL) {
+        FAIL(b->r, node, "the host \"%s\" cannot be: %s", utf8_short(node->text).text, why);
+        return;
+    }
+    host = str_dup(node->text);
+    for (char *c = host; *c != '\0'; c++)
+        *c = ascii_lower(*c);
+    site->hosts = xrealloc(site->hosts, (site->host_count + 1) * sizeof(char *));
+    site->hosts[site->host_count++] = host;
+    b->hosts = xrealloc(b->hosts, (b->host_count + 1) * sizeof(*b->hosts));
+    b->hosts[b->host_count++] = (struct named_host){ host, node->mark };
+}
+
+static void read_hosts(struct builder *b, struct site *site, const struct yaml_node *map)
+{
+    const struct yaml_item *item = yaml_map_find(map, "hosts");
+
+    if (item == NULL) {
+        FAIL(b->r, map, "a site needs \"hosts\", as in hosts: [example.org, '*.example.org']");
+        return;
+    }
+    if (item->value->kind != YAML_LIST) {
+        if (item->value->kind == YAML_MAP || item->value->is_null || item->value->text.n == 0)
+            value_refuse(b->r, setting_find(STR("hosts"), SCOPE_SITE), item);
+        else
+            add_host(b, site, item->value);
+        return;
+    }
+    if (item->value->count == 0)
+        FAIL(b->r, item->value, "\"hosts\" is an empty list; a site needs at least one host");
+    for (const struct yaml_item *at = item->value->items; at != NULL; at = at->next)
+        add_host(b, site, at->value);
+}
+
+static int by_host_and_place(const void *left, const void *right)
+{
+    const struct named_host *a = left, *b = right;
+    int order = strcmp(a->host, b->host);
+
+    if (order != 0)
+        return order;
+    if (a->mark.line != b->mark.line)
+        return a->mark.line < b->mark.line ? -1 : 1;
+    return a->mark.column < b->mark.column ? -1 : a->mark.column > b->mark.column;
+}
+
+static void refuse_twin_hosts(struct builder *b)
+{
+    const struct named_host *first = b->hosts;
+
+    if (b->host_count > 0)
+        qsort(b->hosts, b->host_count, sizeof(*b->hosts), by_host_and_place);
+    for (size_t i = 1; i < b->host_count; i++) {
+        if (strcmp(b->hosts[i].host, first->host) != 0)
+            first = &b->hosts[i];
+        else
+            FAIL(b->r, &b->hosts[i], "the host \"%s\" stands twice; the first is in line %u",
+                 utf8_short(str_of(first->host)).text, first->mark.line);
+    }
+}
+
+static void check_folder(struct builder *b, const struct yaml_node *map)
+{
+    const struct yaml_item *root = yaml_map_find(map, "root");
+    const struct yaml_item *alias = yaml_map_find(map, "alias");
+
+    if (root != NULL && alias != NULL)
+        FAIL(b->r, alias->key,
+             "a route has \"root\" (line %u) or \"alias\", not both: below root the whole path is "
+             "looked up, below alias what follows the route's path",
+             root->key->mark.line);
+}
+
+/* "/images" for "/images/" too; NULL: no good path, and that was said. */
+static char *read_route_path(struct builder *b, const struct yaml_node *map)
+{
+    const struct yaml_item *item = yaml_map_find(map, "path");
+    struct str path;
+    const char *why;
+
+    if (item == NULL) {
+        FAIL(b->r, map, "a route needs \"path\", as in path: /images");
+        return NULL;
+    }
+    path = item->value->text;
+    if (item->value->kind != YAML_SCALAR || item->value->is_null || path.n == 0) {
+        value_refuse(b->r, setting_find(STR("path"), SCOPE_ROUTE), item);
+        return NULL;
+    }
+    why = value_check_url_path(path);
+    if (why == NULL && memchr(path.p, '%', path.n) != NULL)
+        why = "it is written decoded: a blank for %20";
+    if (why != NULL) {
+        FAIL(b->r, item->value, "the route's path \"%s\" cannot be: %s", utf8_short(path).text,
+             why);
+        return NULL;
+    }
+    if (path.n > 1 && path.p[path.n - 1] == '/')
+        path.n--;
+    return str_dup(path);
+}
+
+/* Where an equal path stands already; 0: nowhere. */
+static unsigned line_of_twin(const struct site *site, const char *path)
+{
+    for (size_t i = 0; i < site->route_count; i++)
+        if (strcmp(site->routes[i].path, path) == 0)
+            return site->routes[i].line;
+    return 0;
+}
+
+/* Takes `path`, and what `scope` owns. */
+static void add_route(struct site *site, char *path, struct scope scope, unsigned line)
+{
+    site->routes = xrealloc(site->routes, (site->route_count + 1) * sizeof(*site->routes));
+    site->routes[site->route_count++] = (struct route){ path, scope, line };
+}
+
+/* The path of a new route of this site; NULL: there is none, and that was said. */
+static char *read_new_path(struct builder *b, const struct site *site, const struct yaml_node *map)
+{
+    char *path = read_route_path(b, map);
+    unsigned twin = path != NULL ? line_of_twin(site, path) : 0;
+
+    if (path == NULL || (twin == 0 && site->route_count < ROUTES_MAX))
+        return path;
+    if (twin > 0)
+        FAIL(b->r, yaml_map_find(map, "path")->value,
+             "the route \"%s\" stands twice in its site; the first is in line %u",
+             utf8_short(str_of(path)).text, twin);
+    else
+        FAIL(b->r, map, "a site has at most %d routes", ROUTES_MAX);
+    free(path);
+    return NULL;
+}
+
+static void read_route(struct builder *b, struct site *site, const struct yaml_node *node,
+                       const struct scope *parent)
+{
+    struct scope scope;
+    char *path;
+
+    if (node->kind != YAML_MAP) {
+        if (node->kind != YAML_BROKEN)
+            FAIL(b->r, node, "a route is a map, as in - path: /images");
+        return;
+    }
+    scope = scope_copy(parent);
+    check_folder(b, node);
+    scope_read(b->r, node, SCOPE_ROUTE, &scope);
+    if (scope.alias != NULL) {
+        free(scope.root);
+        scope.root = NULL;
+    }
+    path = read_new_path(b, site, node);
+    if (path != NULL)
+        add_route(site, path, scope, node->mark.line);
+    else
+        scope_fini(&scope);
+}
+
+static void read_routes(struct builder *b, struct site *site, const struct yaml_node *map,
+                        const struct scope *parent)
+{
+    const struct yaml_item *item = yaml_map_find(map, "routes");
+
+    if (item == NULL || item->value->kind == YAML_BROKEN)
+        return;
+    if (item->value->kind != YAML_LIST) {
+        value_refuse(b->r, setting_find(STR("routes"), SCOPE_SITE), item);
+        return;
+    }
+    for (const struct yaml_item *at = item->value->items; at != NULL; at = at->next)
+        read_route(b, site, at->value, parent);
+}
+
+static int longest_first(const void *left, const void *right)
+{
+    const struct route *a = left, *b = right;
+    size_t a_n = strlen(a->path), b_n = strlen(b->path);
+
+    return a_n != b_n ? (a_n > b_n ? -1 : 1) : strcmp(a->path, b->path);
+}
+
+/* "/" is made from the site unless it has a route of its own; every route then has a folder. */
+static void finish_site(struct builder *b, struct site *site, const struct yaml_node *map,
+                        const struct yaml_node *root_map, const struct scope *scope)
+{
+    bool is_folder_named =
+        yaml_map_find(map, "root") != NULL || yaml_map_find(root_map, "root") != NULL;
+
+    if (line_of_twin(site, "/") == 0)
+        add_route(site, xstrdup("/"), scope_copy(scope), 0);
+    qsort(site->routes, site->route_count, sizeof(*site->routes), longest_first);
+    for (size_t i = 0; i < site->route_count && !is_folder_named; i++) {
+        const struct route *route = &site->routes[i];
+
+        if (route->scope.root != NULL || route->scope.alias != NULL)
+            continue;
+        if (map == root_map)
+            config_error_add(b->r->errors, 0, 0, 0,
+                             "no folder to serve; add \"root\", as in root: /srv/www");
+        else
+            FAIL(b->r, map,
+                 "the site has no folder to serve; add \"root\" to it or at the top level, as in "
+                 "root: /srv/www");
+        break;
+    }
+}
+
+static struct site *add_site(struct config *config, unsigned line)
+{
+    config->sites = xrealloc(config->sites, (config->site_count + 1) * sizeof(*config->sites));
+    config->sites[config->site_count] = (struct site){ .line = line };
+    return &config->sites[config->site_count++];
+}
+
+static void read_site(struct builder *b, const struct yaml_node *node,
+                      const struct yaml_node *root_map, const struct scope *server)
+{
+    struct site *site;
+    struct scope scope;
+
+    if (node->kind != YAML_MAP) {
+        if (node->kind != YAML_BROKEN)
+            FAIL(b->r, node, "a site is a map, as in - hosts: example.org");
+        return;
+    }
+    site = add_site(b->r->config, node->mark.line);
+    scope = scope_copy(server);
+    scope_read(b->r, node, SCOPE_SITE, &scope);
+    read_hosts(b, site, node);
+    read_routes(b, site, node, &scope);
+    finish_site(b, site, node, root_map, &scope);
+    scope_fini(&scope);
+}
+
+static void add_implied_site(struct builder *b, const struct yaml_node *map,
+                             const struct scope *server)
+{
+    struct site *site = add_site(b->r->config, 0);
+
+    site->hosts = xmalloc(sizeof(char *));
+    site->hosts[site->host_count++] = xstrdup("*");
+    read_routes(b, site, map, server);
+    finish_site(b, site, map, map, server);
+}
+
+/* The site for hosts that no site names; false: there is no site with "*". */
+static bool find_default(struct config *config)
+{
+    for (size_t i = 0; i < config->site_count; i++) {
+        for (size_t j = 0; j < config->sites[i].host_count; j++) {
+            if (strcmp(config->sites[i].hosts[j], "*") != 0)
+                continue;
+            config->default_site = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Logs in the order of the routes that use them, and no others: each is a file to open. */
+static void renumber_access_logs(struct config *config)
+{
+    char **used = xcalloc(config->access_log_count, sizeof(char *));
+    int *numbers = xcalloc(config->access_log_count, sizeof(int)); /* from 1 */
+    size_t count = 0;
+
+    for (size_t i = 0; i < config->site_count; i++) {
+        for (size_t j = 0; j < config->sites[i].route_count; j++) {
+            int *log = &config->sites[i].routes[j].scope.access_log;
+
+            if (*log == ACCESS_LOG_OFF)
+                continue;
+            if (numbers[*log] == 0) {
+                used[count] = config->access_logs[*log];
+                numbers[*log] = (int)++count;
+            }
+            *log = numbers[*log] - 1;
+        }
+    }
+    for (size_t i = 0; i < config->access_log_count; i++)
+        if (numbers[i] == 0)
+            free(config->access_logs[i]);
+    free(numbers);
+    free(config->access_logs);
+    config->access_logs = used;
+    config->access_log_count = count;
+}
+
+void sites_read(struct value_reader *r, const struct yaml_node *map, const struct scope *server)
+{
+    struct builder b = { .r = r };
+    const struct yaml_item *sites = yaml_map_find(map, "sites");
+    const struct yaml_item *routes = yaml_map_find(map, "routes");
+    bool has_root = server->root != NULL || yaml_map_find(map, "root") != NULL;
+
+    if (sites != NULL && (sites->value->kind != YAML_LIST || sites->value->count == 0)) {
+        if (sites->value->kind == YAML_LIST)
+            FAIL(r, sites->value,
+                 "\"sites\" is an empty list; leave it away or add a site, as in "
+                 "- hosts: example.org");
+        else
+            value_refuse(r, setting_find(STR("sites"), SCOPE_SERVER), sites);
+        return;
+    }
+    for (const struct yaml_item *at = sites != NULL ? sites->value->items : NULL; at != NULL;
+         at = at->next)
+        read_site(&b, at->value, map, server);
+    if (find_default(r->config) || (sites != NULL && !has_root)) {
+        if (routes != NULL)
+            FAIL(r, routes->key,
+                 "\"routes\" beside \"sites\" belong to the default site, but %s; put them into a "
+                 "site",
+                 find_default(r->config) ? "that is the site with the host \"*\""
+                                         : "without \"root\" at the top level there is none");
+    } else {
+        r->config->default_site = r->config->site_count;
+        add_implied_site(&b, map, server);
+    }
+    refuse_twin_hosts(&b);
+    renumber_access_logs(r->config);
+    free(b.hosts);
+}
+
+static void site_fini(struct site *site)
+{
+    for (size_t i = 0; i < site->host_count; i++)
+        free(site->hosts[i]);
+    free(site->hosts);
+    for (size_t i = 0; i < site->route_count; i++) {
+        free(site->routes[i].path);
+        scope_fini(&site->routes[i].scope);
+    }
+    free(site->routes);
+}
+
+void sites_free(struct config *config)
+{
+    for (size_t i = 0; i < config->site_count; i++)
+        site_fini(&config->sites[i]);
+    free(config->sites);
+    config->sites = NULL;
+    config->site_count = 0;
+}

@@ -1,0 +1,50 @@
+/*
+ * values - one setting's value: from YAML into its field, from field to field when a child
+ * inherits, and back to YAML. What a field is, its row says (config/settings.h).
+ */
+#ifndef CONFIG_VALUES_H
+#define CONFIG_VALUES_H
+
+#include "config/config.h"
+#include "config/settings.h"
+#include "config/yaml.h"
+
+struct value_reader {
+    struct config *config;        /* collects access logs */
+    struct config_errors *errors; /* borrowed */
+    const char *folder;           /* absolute: where relative paths start */
+    bool is_default;              /* reads the table's own defaults, which stand in no line */
+};
+
+/*
+ * Reads `item` into the row's field of `base`, which is a struct config or struct scope as
+ * setting_is_scoped() tells; not for groups and structure. A wrong value leaves the field alone and adds an error.
+ */
+void value_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
+                void *base);
+
+/* Complains about an item's value: says what the row takes, and what stands there. */
+void value_refuse(struct value_reader *r, const struct setting *row, const struct yaml_item *item);
+
+/* Replaces the field of `to`, which must hold nothing yet, by a copy of the field of `from`. */
+void value_copy(const struct setting *row, const void *from, void *to);
+/* Frees what the field owns and clears it. */
+void value_fini(const struct setting *row, void *base);
+
+/* False: nothing to write, the setting is just not there. */
+bool value_is_set(const struct setting *row, const void *base);
+/* As YAML behind "name:", with its leading blank; lists of lines are indented by `indent`. */
+void value_write(const struct setting *row, const struct config *config, const void *base,
+                 unsigned indent, struct buf *out);
+
+/* A scalar that reads back as this text, quoted if it has to be. */
+void value_write_text(struct str text, struct buf *out);
+
+/* `path` seen from the absolute `folder`, without empty and "." segments; the caller frees it. */
+char *value_absolute_path(const char *folder, struct str path);
+
+/* A URL path of whole segments: starts with '/', no "//", "." or "..". NULL: good; else what would
+ * be right. */
+const char *value_check_url_path(struct str path);
+
+#endif
