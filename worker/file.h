@@ -22,15 +22,32 @@ struct file {
     const char *body; /* owned, `size` bytes read as one version; NULL: read it through fd */
     off_t size;       /* bytes */
     struct timespec mtime, ctime;
+    bool is_young;            /* its times cannot tell two versions apart yet: the tag is weak */
     struct str content_type;  /* with charset; owned */
     char etag[FILE_ETAG_MAX]; /* quoted (RFC 9110, 8.8.3), "" when the route sends none. Strong, but
                                  for a file so young that its times cannot tell two versions apart */
     unsigned etag_n;
+    time_t modified_at; /* seconds since the epoch: what last_modified says. The mtime, but never
+                           later than the moment the file was read (RFC 9110, 8.8.2.1) */
     char last_modified[FILE_DATE_SIZE]; /* IMF-fixdate */
     char *head; /* owned by the file, written by the composer on first use: a ready 200 head
                         whose Date the composer patches; NULL until then */
     size_t head_n;
 };
+
+/* How a route presents its files. Strings are borrowed for the call. */
+struct file_options {
+    struct str default_type; /* where the name tells none */
+    struct str charset;      /* for text types; empty: none */
+    bool has_etag;
+    uint64_t small_bytes; /* files up to this size are read into memory */
+};
+
+/*
+ * The regular file behind `fd`, which is taken in any case, with one reference for the caller. Its
+ * `name` tells the media type. NULL: errno of fstat(2) or read(2).
+ */
+struct file *file_new(int fd, struct str name, const struct file_options *options);
 
 /* One reference more. */
 static inline struct file *file_get(struct file *f)

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "common/str.h"
+#include "worker/docroot.h"
 #include "worker/file.h"
 
 struct file_cache;
@@ -31,18 +32,6 @@ struct file_cache_limits {
     uint64_t valid_ms;     /* see above */
     bool is_watching;
 };
-
-/* How one route reads its files. Strings are borrowed for the docroot's life. */
-struct docroot_options {
-    const char *path; /* absolute folder */
-    char *const *index;
-    size_t index_count;
-    bool is_dotfiles_shown;
-    const char *default_type, *charset;
-    bool has_etag;
-};
-
-struct docroot; /* an open root folder with its options; part of a cache */
 
 enum lookup_kind {
     LOOKUP_FILE,      /* send it */

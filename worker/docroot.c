@@ -1,0 +1,281 @@
+#include "worker/docroot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { OPEN_TRIES = 8 };
+
+static int openat2_below(int root_fd, const char *path, int flags)
+{
+    struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
+                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+    long fd;
+
+    /* EAGAIN: somewhere on this machine a folder was renamed while the kernel saw a "..", and it
+       cannot tell any more whether that led outside. */
+    for (int i = 0; i < OPEN_TRIES; i++) {
+        fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+        if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+            break;
+    }
+    return (int)fd;
+}
+
+/* Name by name, without following any link. */
+static int walk_below(int root_fd, const char *path, int flags)
+{
+    int at = root_fd;
+
+    for (;;) {
+        size_t n = strcspn(path, "/");
+        bool is_last = path[n] == '\0';
+        char name[NAME_MAX + 1];
+        int next = -1;
+
+        if (n > NAME_MAX) {
+            errno = ENAMETOOLONG;
+        } else {
+            memcpy(name, path, n);
+            name[n] = '\0';
+            if (strcmp(name, "..") == 0)
+                errno = EXDEV;
+            else
+                next = openat(at, n > 0 ? name : ".",
+                              (is_last ? flags : O_PATH | O_DIRECTORY) | O_NOFOLLOW | O_CLOEXEC);
+        }
+        if (at != root_fd) {
+            int saved_errno = errno;
+
+            close(at);
+            errno = saved_errno;
+        }
+        if (next < 0 || is_last)
+            return next;
+        at = next;
+        path += n + 1;
+    }
+}
+
+static int open_below(const struct docroot *root, const char *path, int flags)
+{
+    return root->has_openat2 ? openat2_below(root->fd, path, flags)
+                             : walk_below(root->fd, path, flags);
+}
+
+int docroot_open(struct docroot *root, const struct docroot_options *options)
+{
+    struct stat st;
+    int fd = open(options->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int probe;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) < 0) {
+        int saved_errno = errno;
+
+        close(fd);
+        errno = saved_errno;
+        return -1;
+    }
+    *root =
+        (struct docroot){ .options = *options, .fd = fd, .device = st.st_dev, .inode = st.st_ino };
+    list_init(&root->in_cache);
+    /* Opening a folder that we have open fails only if the call itself is not to be had. */
+    probe = openat2_below(fd, ".", O_PATH | O_DIRECTORY);
+    root->has_openat2 = probe >= 0 || (errno != ENOSYS && errno != EPERM);
+    if (probe >= 0)
+        close(probe);
+    return 0;
+}
+
+void docroot_close(struct docroot *root)
+{
+    close(root->fd);
+    root->fd = -1;
+}
+
+bool docroot_refresh(struct docroot *root)
+{
+    struct stat st;
+    int fd;
+
+    if (stat(root->options.path, &st) < 0 ||
+        (st.st_dev == root->device && st.st_ino == root->inode))
+        return false;
+    fd = open(root->options.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &st) < 0) {
+        close(fd);
+        return false;
+    }
+    close(root->fd);
+    root->fd = fd;
+    root->device = st.st_dev;
+    root->inode = st.st_ino;
+    return true;
+}
+
+unsigned docroot_status(int error)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case ELOOP:
+    case EXDEV: /* would leave the root: there is nothing at this path */
+        return 404;
+    case EACCES:
+    case EPERM:
+        return 403;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EAGAIN: /* renames without end, or a lease that someone is about to give back */
+        return 503;
+    default:
+        return 500;
+    }
+}
+
+bool docroot_hides(struct str path)
+{
+    struct str rest = path;
+    bool is_first = true;
+
+    if (rest.n > 0 && rest.p[0] == '/')
+        rest = (struct str){ rest.p + 1, rest.n - 1 };
+    while (rest.p != NULL) {
+        struct str segment = str_cut(&rest, '/');
+
+        if (segment.n > 0 && segment.p[0] == '.' &&
+            !(is_first && str_eq(segment, STR(".well-known"))))
+            return true;
+        is_first = false;
+    }
+    return false;
+}
+
+/*
+ * The inode behind an O_PATH descriptor, opened for reading. Without /proc by its path once more,
+ * and then it must be the same.
+ */
+static int reopen(const struct docroot *root, const char *path, int path_fd, const struct stat *st)
+{
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+    struct stat now;
+    int fd;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
+    fd = open(link, flags);
+    if (fd >= 0 || errno != ENOENT)
+        return fd;
+    fd = open_below(root, path, flags);
+    if (fd >= 0 && (fstat(fd, &now) < 0 || now.st_dev != st->st_dev || now.st_ino != st->st_ino)) {
+        close(fd);
+        errno = ENOENT; /* replaced in between: as if it had been taken away */
+        return -1;
+    }
+    return fd;
+}
+
+static struct docroot_answer error_answer(int error)
+{
+    return (struct docroot_answer){ .status = docroot_status(error), .fd = -1, .error = error };
+}
+
+/* What `path`, relative and without a '/' at its end, leads to. */
+static struct docroot_answer look_up(const struct docroot *root, const char *path)
+{
+    struct docroot_answer a = { .status = DOCROOT_FILE, .fd = -1 };
+    int path_fd = open_below(root, path, O_PATH);
+
+    if (path_fd < 0)
+        return error_answer(errno);
+    if (fstat(path_fd, &a.st) < 0) {
+        a = error_answer(errno);
+    } else if (S_ISDIR(a.st.st_mode)) {
+        a.status = DOCROOT_DIRECTORY;
+    } else if (S_ISREG(a.st.st_mode)) {
+        a.fd = reopen(root, path, path_fd, &a.st);
+        if (a.fd < 0)
+            a = error_answer(errno);
+    } else if (S_ISLNK(a.st.st_mode)) { /* only where there is no openat2 */
+        a = error_answer(ELOOP);
+    } else { /* a FIFO, a socket, a device */
+        a.status = 403;
+    }
+    close(path_fd);
+    return a;
+}
+
+static bool follow(const struct docroot *root, struct file_watch *watch, struct trail *trail,
+                   const char *path)
+{
+    return watch != NULL && file_watch_follow(watch, trail, root->fd, path);
+}
+
+/* `path` is relative and ends in '/', or is empty for the root folder; it has `room` bytes. */
+static struct docroot_answer look_up_index(const struct docroot *root, char *path, size_t room,
+                                           struct file_watch *watch, struct trail *trail,
+                                           bool *is_watched)
+{
+    const struct docroot_options *options = &root->options;
+    size_t n = strlen(path);
+    struct docroot_answer a;
+    int fd;
+
+    for (size_t i = 0; i < options->index_count; i++) {
+        struct str name = str_of(options->index[i]);
+
+        if (n + name.n >= room || (!options->is_dotfiles_shown && docroot_hides(name)))
+            continue;
+        memcpy(path + n, name.p, name.n + 1);
+        *is_watched = follow(root, watch, trail, path) && *is_watched;
+        a = look_up(root, path);
+        if (a.status == DOCROOT_FILE)
+            a.name = name;
+        /* An index that may not be read is not passed over: it was not meant for everybody. */
+        if (a.status == DOCROOT_FILE || a.error == EACCES || a.error == EPERM || a.status >= 500)
+            return a;
+    }
+    /* No index. Is there such a folder at all? */
+    path[n] = '\0';
+    *is_watched = follow(root, watch, trail, path) && *is_watched;
+    if (n > 0)
+        path[n - 1] = '\0';
+    fd = open_below(root, n > 0 ? path : ".", O_PATH | O_DIRECTORY);
+    if (fd < 0)
+        return error_answer(errno);
+    close(fd);
+    return (struct docroot_answer){ .status = 403, .fd = -1 };
+}
+
+struct docroot_answer docroot_find(const struct docroot *root, struct str path,
+                                   struct file_watch *watch, struct trail *trail, bool *is_watched)
+{
+    char relative[PATH_MAX];
+    struct docroot_answer a;
+    size_t n = path.n - 1;
+
+    *is_watched = true;
+    if (!root->options.is_dotfiles_shown && docroot_hides(path))
+        return error_answer(ENOENT);
+    if (n >= sizeof(relative))
+        return error_answer(ENAMETOOLONG);
+    memcpy(relative, path.p + 1, n);
+    relative[n] = '\0';
+    if (n == 0 || relative[n - 1] == '/')
+        return look_up_index(root, relative, sizeof(relative), watch, trail, is_watched);
+    *is_watched = follow(root, watch, trail, relative);
+    a = look_up(root, relative);
+    a.name = path;
+    return a;
+}

@@ -1,0 +1,83 @@
+/*
+ * docroot - an open root folder, and looking up request paths below it.
+ *
+ * The kernel keeps a path inside: openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS from
+ * the root's descriptor. Symbolic links that stay inside work; "..", absolute links and mounts of
+ * /proc lead nowhere. Where there is no openat2 (before Linux 5.6, or a seccomp filter that does
+ * not know it) names are opened one by one and symbolic links are refused.
+ *
+ * Files are first opened with O_PATH, which does not touch them, and only regular ones are then
+ * opened for reading. A plain O_RDONLY | O_NONBLOCK with a look at what it was would cost two
+ * system calls less, but opening is an act already: it rewinds a tape, starts a watchdog, and
+ * wakes up whoever waits to write to a FIFO, to die of SIGPIPE. Cached files pay nothing for it.
+ */
+#ifndef WORKER_DOCROOT_H
+#define WORKER_DOCROOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "common/list.h"
+#include "common/str.h"
+#include "worker/file_watch.h"
+
+/* How one route reads its files. Strings are borrowed for the docroot's life. */
+struct docroot_options {
+    const char *path; /* absolute folder */
+    char *const *index;
+    size_t index_count;
+    bool is_dotfiles_shown;
+    const char *default_type, *charset;
+    bool has_etag;
+};
+
+struct docroot {
+    struct docroot_options options;
+    int fd; /* O_PATH; owned */
+    dev_t device;
+    ino_t inode;
+    bool has_openat2;
+
+    /* the cache's own */
+    struct list in_cache;
+    struct trail trail; /* the way to the folder */
+    uint64_t salt;      /* of its entries' hashes */
+    bool is_asked;      /* since the last tick */
+};
+
+/* -1: errno of open(2). */
+int docroot_open(struct docroot *root, const struct docroot_options *options);
+void docroot_close(struct docroot *root);
+
+/*
+ * Opens the folder again if its path leads to another one by now. True: it did; what was found
+ * below the old one is void. If the path leads nowhere (yet), the old folder stays.
+ */
+bool docroot_refresh(struct docroot *root);
+
+enum { DOCROOT_FILE = 200, DOCROOT_DIRECTORY = 301 };
+
+struct docroot_answer {
+    unsigned status; /* DOCROOT_FILE, DOCROOT_DIRECTORY, or an error: 403, 404, 500, 503 */
+    int fd;          /* DOCROOT_FILE: open for reading, the caller's; else -1 */
+    struct stat st;  /* DOCROOT_FILE */
+    struct str name; /* DOCROOT_FILE: of the file itself; borrows the path or the options */
+    int error;       /* errno behind an error status; 0: none */
+};
+
+/*
+ * What a clean path leads to. It is recorded in `trail` before it is looked up; `watch` may be
+ * NULL. *is_watched tells whether all of it is.
+ */
+struct docroot_answer docroot_find(const struct docroot *root, struct str path,
+                                   struct file_watch *watch, struct trail *trail, bool *is_watched);
+
+/* Whether a segment starts with '.', other than a first one that is ".well-known" (RFC 8615). */
+bool docroot_hides(struct str path);
+
+/* The response status for an errno of opening or reading. */
+unsigned docroot_status(int error);
+
+#endif

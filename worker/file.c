@@ -1,0 +1,213 @@
+#include "worker/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/xmalloc.h"
+#include "worker/http_date.h"
+#include "worker/mime.h"
+
+enum {
+    READ_TRIES = 4,
+    /* A file system stamps files with the time of the last timer tick, at most 10 ms ago (HZ=100).
+       Two writes within one tick leave the same mtime, so only an older one identifies a version. */
+    YOUNG_MS = 20,
+    /* The same where times are whole seconds, or two as on FAT. */
+    YOUNG_COARSE_MS = 2500,
+};
+
+static const struct str charset_word = STR_INIT("; charset=");
+
+static bool is_same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* A time far ahead was set by someone (or the clock was): a write now would not get it again. */
+static bool is_young(struct timespec mtime, struct timespec now)
+{
+    int64_t limit_ms = mtime.tv_nsec == 0 ? YOUNG_COARSE_MS : YOUNG_MS;
+    int64_t seconds = (int64_t)now.tv_sec - mtime.tv_sec;
+    int64_t age_ms;
+
+    if (seconds < -10 || seconds > 10)
+        return false;
+    age_ms = seconds * 1000 + (now.tv_nsec - mtime.tv_nsec) / 1000000;
+    return age_ms < limit_ms && age_ms > -limit_ms;
+}
+
+static void write_etag(struct file *f, const struct stat *st)
+{
+    uint64_t mtime_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
+
+    f->etag_n = (unsigned)snprintf(f->etag, sizeof(f->etag), "%s\"%llx-%llx-%llx\"",
+                                   f->is_young ? "W/" : "", (unsigned long long)st->st_ino,
+                                   (unsigned long long)st->st_size, (unsigned long long)mtime_ns);
+}
+
+/* Dates outside the four-digit years cannot be written; nobody else has them either. */
+static void write_last_modified(struct file *f, time_t now)
+{
+    static const time_t first = -62167219200, last = 253402300799;
+
+    f->modified_at = f->mtime.tv_sec < now ? f->mtime.tv_sec : now;
+    if (f->modified_at < first)
+        f->modified_at = first;
+    if (f->modified_at > last)
+        f->modified_at = last;
+    http_date_write(f->last_modified, f->modified_at);
+    f->last_modified[HTTP_DATE_N] = '\0';
+}
+
+/* One block: the struct, the content type, then room for `body_n` bytes. Returns where these go. */
+static char *allocate(struct file **out, struct str name, const struct file_options *options,
+                      size_t body_n)
+{
+    struct str type = mime_type(name);
+    struct str charset = options->charset;
+    struct file *f;
+    char *at;
+
+    if (type.p == NULL)
+        type = options->default_type;
+    if (charset.n > 0 && !mime_wants_charset(type))
+        charset.n = 0;
+    f = xmalloc(sizeof(*f) + type.n + charset_word.n + charset.n + body_n + 1);
+    *f = (struct file){ .refs = 1, .fd = -1 };
+    at = (char *)(f + 1);
+    f->content_type.p = at;
+    at = mempcpy(at, type.p, type.n);
+    if (charset.n > 0) {
+        at = mempcpy(at, charset_word.p, charset_word.n);
+        at = mempcpy(at, charset.p, charset.n);
+    }
+    f->content_type.n = (size_t)(at - f->content_type.p);
+    *out = f;
+    return at;
+}
+
+/* `now` is from before the first look at the file: what is written later is younger still. */
+static struct file *describe(struct file *f, const struct stat *st, struct timespec now,
+                             const struct file_options *options)
+{
+    f->size = st->st_size;
+    f->mtime = st->st_mtim;
+    f->ctime = st->st_ctim;
+    f->is_young = is_young(f->mtime, now);
+    if (options->has_etag)
+        write_etag(f, st);
+    write_last_modified(f, now.tv_sec);
+    return f;
+}
+
+/* Bytes read; less than `n` only at the end of the file. -1: errno. */
+static ssize_t read_all(int fd, char *to, size_t n)
+{
+    size_t at = 0;
+
+    while (at < n) {
+        ssize_t got = pread(fd, to + at, n - at, (off_t)at);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        at += (size_t)got;
+    }
+    return (ssize_t)at;
+}
+
+enum read_result { READ_WHOLE, READ_CHANGED, READ_FAILED };
+
+/* A body counts only if the file was the same before and after it was read. */
+static enum read_result read_body(int fd, struct str name, const struct file_options *options,
+                                  const struct stat *before, struct file **out)
+{
+    struct stat after;
+    size_t size = (size_t)before->st_size;
+    char *body = allocate(out, name, options, size);
+    ssize_t got = read_all(fd, body, size);
+
+    if (got < 0 || fstat(fd, &after) < 0) {
+        free(*out);
+        *out = NULL;
+        return READ_FAILED;
+    }
+    if ((size_t)got != size || after.st_size != before->st_size ||
+        !is_same_time(after.st_mtim, before->st_mtim) ||
+        !is_same_time(after.st_ctim, before->st_ctim)) {
+        free(*out);
+        *out = NULL;
+        return READ_CHANGED;
+    }
+    (*out)->body = body;
+    return READ_WHOLE;
+}
+
+struct file *file_new(int fd, struct str name, const struct file_options *options)
+{
+    struct file *f = NULL;
+    struct timespec now;
+    struct stat st;
+    int saved_errno;
+
+    for (int i = 0; i < READ_TRIES; i++) {
+        enum read_result result;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        if (fstat(fd, &st) < 0)
+            goto fail;
+        if ((uint64_t)st.st_size > options->small_bytes)
+            break;
+        result = read_body(fd, name, options, &st, &f);
+        if (result == READ_FAILED)
+            goto fail;
+        if (result == READ_WHOLE) {
+            close(fd);
+            return describe(f, &st, now, options);
+        }
+    }
+    /* Large, or never still while we read: sent through the descriptor, and checked as it goes. */
+    allocate(&f, name, options, 0);
+    f->fd = fd;
+    return describe(f, &st, now, options);
+
+fail:
+    saved_errno = errno;
+    close(fd);
+    errno = saved_errno;
+    return NULL;
+}
+
+void file_put(struct file **f)
+{
+    struct file *file = *f;
+
+    *f = NULL;
+    if (--file->refs > 0)
+        return;
+    if (file->fd >= 0)
+        close(file->fd);
+    free(file->head);
+    free(file);
+}
+
+/*
+ * The ctime is left out: it also changes when the file is renamed, linked, unlinked (each deploy
+ * does that) or chmod-ed, and breaking a download for that would be worse than missing a writer
+ * who sets the old mtime again.
+ */
+bool file_is_unchanged(const struct file *f)
+{
+    struct stat st;
+
+    if (f->fd < 0)
+        return true;
+    return fstat(f->fd, &st) == 0 && st.st_size == f->size && is_same_time(st.st_mtim, f->mtime);
+}

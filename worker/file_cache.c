@@ -1,0 +1,475 @@
+#include "worker/file_cache.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "common/list.h"
+#include "common/xmalloc.h"
+#include "worker/docroot.h"
+#include "worker/file_watch.h"
+
+enum {
+    BUCKETS_MIN = 64,
+    BUCKETS_MAX = 1 << 20,
+    WATCHED_VALID_MS = 60 * 1000, /* what inotify does not tell (file_watch.h) is found by then */
+    YOUNG_VALID_MS = 25,          /* see struct file: by then the file is not young any more */
+    TICK_MS = 900,                /* a timer of a second may fire a little early */
+    BATCHES_MAX = 16,             /* of events in one turn of the loop */
+    NEGATIVE_PATH_MAX = 256, /* errors for longer paths are not kept: anybody can make them up */
+};
+
+/* What an entry holds; each kind has its bound, so each kind has a list in order of use. */
+enum holds { HOLDS_NOTHING, HOLDS_FD, HOLDS_MEMORY, HOLDS_COUNT };
+
+enum { TRAIL_OF_ENTRY, TRAIL_OF_ROOT };
+
+struct entry {
+    struct entry *next; /* in its bucket */
+    uint64_t hash;
+    const struct docroot *root;
+    struct lookup answer; /* owns a reference of answer.file */
+    uint64_t stale_ms;    /* CLOCK_MONOTONIC: to be checked again */
+    uint64_t used;        /* a count of uses: orders entries of different lists */
+    struct list in_order;
+    enum holds holds;
+    struct trail trail;
+    dev_t device; /* LOOKUP_FILE */
+    ino_t inode;
+    size_t path_n;
+    char path[];
+};
+
+struct file_cache {
+    struct file_cache_limits limits;
+    struct file_watch *watch; /* NULL: off, or inotify is not to be had */
+    struct entry **buckets;
+    size_t bucket_mask;
+    uint64_t seed;
+    struct list order[HOLDS_COUNT]; /* least recently used first */
+    size_t count[HOLDS_COUNT];
+    uint64_t memory_bytes;
+    uint64_t use_count;
+    struct file *passing; /* the last answer's file if it was not kept */
+    struct list roots;
+    uint64_t root_count, next_tick_ms;
+    uint64_t hits, misses, invalidated;
+};
+
+static uint64_t random_seed(const void *fallback)
+{
+    uint64_t seed;
+
+    /* A seed that nobody can guess, so that nobody can choose paths that share a bucket. */
+    if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+        seed = (uint64_t)(uintptr_t)fallback;
+    return seed;
+}
+
+struct file_cache *file_cache_new(const struct file_cache_limits *limits)
+{
+    struct file_cache *cache = xcalloc(1, sizeof(*cache));
+    size_t buckets = BUCKETS_MIN;
+
+    while (buckets < limits->entries_max && buckets < BUCKETS_MAX)
+        buckets *= 2;
+    cache->limits = *limits;
+    cache->buckets = xcalloc(buckets, sizeof(struct entry *));
+    cache->bucket_mask = buckets - 1;
+    cache->seed = random_seed(cache);
+    for (int i = 0; i < HOLDS_COUNT; i++)
+        list_init(&cache->order[i]);
+    list_init(&cache->roots);
+    /* Without inotify (too many instances of it, say) all answers are checked by age. */
+    if (limits->is_watching && limits->entries_max > 0)
+        cache->watch = file_watch_new(limits->entries_max);
+    return cache;
+}
+
+/* Takes it out of the cache; it stays whole. */
+static void entry_detach(struct file_cache *cache, struct entry *e)
+{
+    struct entry **at = &cache->buckets[e->hash & cache->bucket_mask];
+
+    while (*at != e)
+        at = &(*at)->next;
+    *at = e->next;
+    list_remove(&e->in_order);
+    cache->count[e->holds]--;
+    if (e->holds == HOLDS_MEMORY)
+        cache->memory_bytes -= (uint64_t)e->answer.file->size;
+}
+
+static void entry_free(struct file_cache *cache, struct entry **e)
+{
+    struct entry *entry = *e;
+
+    *e = NULL;
+    if (entry == NULL)
+        return;
+    if (cache->watch != NULL)
+        trail_drop(cache->watch, &entry->trail);
+    if (entry->answer.file != NULL)
+        file_put(&entry->answer.file);
+    free(entry);
+}
+
+static void entry_drop(struct file_cache *cache, struct entry *e)
+{
+    entry_detach(cache, e);
+    entry_free(cache, &e);
+}
+
+static void pass(struct file_cache *cache, struct file *file)
+{
+    if (cache->passing != NULL)
+        file_put(&cache->passing);
+    cache->passing = file;
+}
+
+static void drop_entries(struct file_cache *cache, const struct docroot *root)
+{
+    for (int i = 0; i < HOLDS_COUNT; i++) {
+        LIST_EACH_SAFE (at, after, &cache->order[i]) {
+            struct entry *e = CONTAINER_OF(at, struct entry, in_order);
+
+            if (root == NULL || e->root == root) {
+                cache->invalidated++;
+                entry_drop(cache, e);
+            }
+        }
+    }
+}
+
+void file_cache_free(struct file_cache **cache)
+{
+    struct file_cache *c = *cache;
+
+    *cache = NULL;
+    if (c == NULL)
+        return;
+    drop_entries(c, NULL);
+    pass(c, NULL);
+    LIST_EACH_SAFE (at, after, &c->roots) {
+        struct docroot *root = CONTAINER_OF(at, struct docroot, in_cache);
+
+        if (c->watch != NULL)
+            trail_drop(c->watch, &root->trail);
+        docroot_close(root);
+        free(root);
+    }
+    file_watch_free(&c->watch);
+    free(c->buckets);
+    free(c);
+}
+
+/* Watches the way to the root folder, then looks whether it still leads to the same one. */
+static void root_check(struct file_cache *cache, struct docroot *root)
+{
+    do {
+        if (cache->watch != NULL) {
+            trail_drop(cache->watch, &root->trail);
+            file_watch_follow_links(cache->watch, &root->trail, root->options.path);
+        }
+        if (!docroot_refresh(root))
+            return;
+        drop_entries(cache, root);
+    } while (cache->watch != NULL); /* the new one is watched from here on */
+}
+
+struct docroot *file_cache_add_root(struct file_cache *cache, const struct docroot_options *options)
+{
+    struct docroot *root = xmalloc(sizeof(*root));
+
+    if (docroot_open(root, options) < 0) {
+        free(root);
+        return NULL;
+    }
+    root->salt = cache->seed + ++cache->root_count * 0x9e3779b97f4a7c15u;
+    root->trail.owner = TRAIL_OF_ROOT;
+    list_append(&cache->roots, &root->in_cache);
+    root_check(cache, root);
+    return root;
+}
+
+/* The least recently used of all; but errors, which anybody can ask for, get a quarter at most. */
+static struct entry *next_to_go(const struct file_cache *cache)
+{
+    struct entry *oldest = NULL;
+
+    if (cache->count[HOLDS_NOTHING] > cache->limits.entries_max / 4)
+        return CONTAINER_OF(cache->order[HOLDS_NOTHING].next, struct entry, in_order);
+    for (int i = 0; i < HOLDS_COUNT; i++) {
+        struct entry *e = CONTAINER_OF(cache->order[i].next, struct entry, in_order);
+
+        if (!list_is_empty(&cache->order[i]) && (oldest == NULL || e->used < oldest->used))
+            oldest = e;
+    }
+    return oldest;
+}
+
+static void drop_first(struct file_cache *cache, enum holds holds)
+{
+    entry_drop(cache, CONTAINER_OF(cache->order[holds].next, struct entry, in_order));
+}
+
+static size_t entry_count(const struct file_cache *cache)
+{
+    return cache->count[HOLDS_NOTHING] + cache->count[HOLDS_FD] + cache->count[HOLDS_MEMORY];
+}
+
+static void make_room(struct file_cache *cache, const struct entry *e)
+{
+    const struct file_cache_limits *limits = &cache->limits;
+
+    if (e->holds == HOLDS_FD)
+        while (cache->count[HOLDS_FD] >= limits->fds_max)
+            drop_first(cache, HOLDS_FD);
+    if (e->holds == HOLDS_MEMORY)
+        while (cache->memory_bytes + (uint64_t)e->answer.file->size > limits->memory_bytes)
+            drop_first(cache, HOLDS_MEMORY);
+    while (entry_count(cache) >= limits->entries_max)
+        entry_drop(cache, next_to_go(cache));
+}
+
+static void touch(struct file_cache *cache, struct entry *e)
+{
+    e->used = ++cache->use_count;
+    list_move_to_tail(&cache->order[e->holds], &e->in_order);
+}
+
+static bool is_worth_keeping(const struct file_cache *cache, const struct entry *e)
+{
+    if (cache->limits.entries_max == 0)
+        return false;
+    if (e->answer.kind == LOOKUP_ERROR)
+        return e->answer.status < 500 && e->path_n <= NEGATIVE_PATH_MAX;
+    return e->holds != HOLDS_FD || cache->limits.fds_max > 0;
+}
+
+/* Takes the entry. */
+static struct lookup entry_keep(struct file_cache *cache, struct entry *e)
+{
+    struct lookup answer = e->answer;
+    struct entry **bucket = &cache->buckets[e->hash & cache->bucket_mask];
+
+    if (!is_worth_keeping(cache, e)) {
+        e->answer.file = NULL;
+        pass(cache, answer.file);
+        entry_free(cache, &e);
+        return answer;
+    }
+    make_room(cache, e);
+    e->next = *bucket;
+    *bucket = e;
+    touch(cache, e);
+    cache->count[e->holds]++;
+    if (e->holds == HOLDS_MEMORY)
+        cache->memory_bytes += (uint64_t)e->answer.file->size;
+    return answer;
+}
+
+/* Whether the inode behind `a` still is what `e` holds. Its ctime moves with every change. */
+static bool is_same_version(const struct entry *e, const struct docroot_answer *a)
+{
+    const struct file *f = e->answer.file;
+
+    return f != NULL && !f->is_young && e->device == a->st.st_dev && e->inode == a->st.st_ino &&
+           f->size == a->st.st_size && f->mtime.tv_sec == a->st.st_mtim.tv_sec &&
+           f->mtime.tv_nsec == a->st.st_mtim.tv_nsec && f->ctime.tv_sec == a->st.st_ctim.tv_sec &&
+           f->ctime.tv_nsec == a->st.st_ctim.tv_nsec;
+}
+
+static struct lookup error_lookup(unsigned status)
+{
+    return (struct lookup){ .kind = LOOKUP_ERROR, .status = status };
+}
+
+/* Takes a->fd. `old` is the entry that went stale; NULL: none. */
+static void entry_take_file(const struct file_cache *cache, struct entry *e,
+                            const struct entry *old, const struct docroot_answer *a)
+{
+    const struct file_cache_limits *limits = &cache->limits;
+    const struct docroot_options *root = &e->root->options;
+    /* What exceeds the bound alone would push out all else and still not fit. */
+    const struct file_options options = {
+        .default_type = str_of(root->default_type),
+        .charset = str_of(root->charset),
+        .has_etag = root->has_etag,
+        .small_bytes =
+            limits->small_bytes < limits->memory_bytes ? limits->small_bytes : limits->memory_bytes,
+    };
+    struct file *file;
+
+    if (old != NULL && is_same_version(old, a)) {
+        close(a->fd);
+        file = file_get(old->answer.file);
+    } else {
+        file = file_new(a->fd, a->name, &options);
+    }
+    if (file == NULL) {
+        e->answer = error_lookup(docroot_status(errno));
+        return;
+    }
+    e->answer = (struct lookup){ .kind = LOOKUP_FILE, .file = file, .status = 200 };
+    e->holds = file->fd >= 0 ? HOLDS_FD : HOLDS_MEMORY;
+    e->device = a->st.st_dev;
+    e->inode = a->st.st_ino;
+}
+
+static struct entry *entry_new(const struct docroot *root, struct str path, uint64_t hash)
+{
+    struct entry *e = xmalloc(sizeof(*e) + path.n + 1);
+
+    *e = (struct entry){ .hash = hash, .root = root, .holds = HOLDS_NOTHING, .path_n = path.n };
+    e->trail.owner = TRAIL_OF_ENTRY;
+    list_init(&e->in_order);
+    memcpy(e->path, path.p, path.n);
+    e->path[path.n] = '\0';
+    return e;
+}
+
+/* Asks the file system. `old` is the path's entry that went stale, out of the cache; or NULL. */
+static struct entry *entry_load(struct file_cache *cache, const struct docroot *root,
+                                struct str path, uint64_t hash, uint64_t now_ms,
+                                const struct entry *old)
+{
+    struct entry *e = entry_new(root, path, hash);
+    struct docroot_answer a;
+    uint64_t valid_ms;
+    bool is_watched;
+
+    a = docroot_find(root, path, cache->watch, &e->trail, &is_watched);
+    if ((a.error == EMFILE || a.error == ENFILE) && file_cache_shed(cache) > 0)
+        a = docroot_find(root, path, cache->watch, &e->trail, &is_watched);
+    if (a.status == DOCROOT_FILE)
+        entry_take_file(cache, e, old, &a);
+    else if (a.status == DOCROOT_DIRECTORY)
+        e->answer = (struct lookup){ .kind = LOOKUP_DIRECTORY, .status = 301 };
+    else
+        e->answer = error_lookup(a.status);
+    valid_ms = cache->limits.valid_ms;
+    if (is_watched && valid_ms < WATCHED_VALID_MS)
+        valid_ms = WATCHED_VALID_MS;
+    if (e->answer.file != NULL && e->answer.file->is_young && valid_ms > YOUNG_VALID_MS)
+        valid_ms = YOUNG_VALID_MS;
+    e->stale_ms = now_ms + valid_ms;
+    return e;
+}
+
+static struct entry *entry_find(const struct file_cache *cache, const struct docroot *root,
+                                struct str path, uint64_t hash)
+{
+    struct entry *e = cache->buckets[hash & cache->bucket_mask];
+
+    while (e != NULL && (e->hash != hash || e->root != root ||
+                         !str_eq((struct str){ e->path, e->path_n }, path)))
+        e = e->next;
+    return e;
+}
+
+struct lookup file_cache_find(struct file_cache *cache, struct docroot *root, struct str path,
+                              uint64_t now_ms, bool *is_hit)
+{
+    uint64_t hash = XXH3_64bits_withSeed(path.p, path.n, root->salt);
+    struct entry *e = entry_find(cache, root, path, hash);
+    struct entry *old = NULL;
+
+    assert(path.n > 0 && path.p[0] == '/');
+    root->is_asked = true;
+    if (is_hit != NULL)
+        *is_hit = e != NULL && now_ms < e->stale_ms;
+    if (e != NULL && now_ms < e->stale_ms) {
+        cache->hits++;
+        touch(cache, e);
+        return e->answer;
+    }
+    cache->misses++;
+    if (e != NULL) {
+        entry_detach(cache, e);
+        old = e;
+    }
+    pass(cache, NULL);
+    e = entry_load(cache, root, path, hash, now_ms, old);
+    entry_free(cache, &old);
+    return entry_keep(cache, e);
+}
+
+int file_cache_watch_fd(const struct file_cache *cache)
+{
+    return cache->watch != NULL ? file_watch_fd(cache->watch) : -1;
+}
+
+static void on_touched(struct file_cache *cache, struct trail *trail)
+{
+    if (trail->owner == TRAIL_OF_ROOT) {
+        root_check(cache, CONTAINER_OF(trail, struct docroot, trail));
+    } else {
+        cache->invalidated++;
+        entry_drop(cache, CONTAINER_OF(trail, struct entry, trail));
+    }
+}
+
+void file_cache_on_change(struct file_cache *cache)
+{
+    struct trail *trail;
+
+    if (cache->watch == NULL)
+        return;
+    for (int i = 0; i < BATCHES_MAX && file_watch_read(cache->watch); i++)
+        while ((trail = file_watch_next(cache->watch)) != NULL)
+            on_touched(cache, trail);
+}
+
+void file_cache_tick(struct file_cache *cache, uint64_t now_ms)
+{
+    if (now_ms < cache->next_tick_ms)
+        return;
+    cache->next_tick_ms = now_ms + TICK_MS;
+    LIST_EACH (at, &cache->roots) {
+        struct docroot *root = CONTAINER_OF(at, struct docroot, in_cache);
+
+        if (!root->is_asked)
+            continue;
+        root->is_asked = false;
+        if (docroot_refresh(root)) {
+            drop_entries(cache, root);
+            root_check(cache, root);
+        }
+    }
+}
+
+size_t file_cache_shed(struct file_cache *cache)
+{
+    size_t closed = 0;
+
+    if (cache->passing != NULL && cache->passing->fd >= 0 && cache->passing->refs == 1) {
+        pass(cache, NULL);
+        closed++;
+    }
+    LIST_EACH_SAFE (at, after, &cache->order[HOLDS_FD]) {
+        struct entry *e = CONTAINER_OF(at, struct entry, in_order);
+
+        if (e->answer.file->refs > 1)
+            continue;
+        entry_drop(cache, e);
+        closed++;
+    }
+    return closed;
+}
+
+struct file_cache_stats file_cache_stats(const struct file_cache *cache)
+{
+    return (struct file_cache_stats){
+        .entries = entry_count(cache),
+        .fds = cache->count[HOLDS_FD],
+        .watches = cache->watch != NULL ? file_watch_count(cache->watch) : 0,
+        .memory_bytes = cache->memory_bytes,
+        .hits = cache->hits,
+        .misses = cache->misses,
+        .invalidated = cache->invalidated,
+    };
+}
