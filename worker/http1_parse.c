@@ -52,7 +52,11 @@ static void request_clear(struct request *req)
     req->content_length = 0;
     req->method_text = req->target = req->line = STR_NONE;
     req->host = req->raw_path = req->query = req->path = STR_NONE;
-    memset(req->known, 0, sizeof(req->known));
+    /* One by one: gcc makes plain stores of this, and a slow `rep stos` of a memset. */
+    req->known[FIELD_OTHER] = STR_NONE;
+#define CLEAR(name, text) req->known[FIELD_##name] = STR_NONE;
+    FIELDS(CLEAR)
+#undef CLEAR
     req->field_count = 0; /* which is why the array itself, 10 KB, needs no clearing */
 }
 

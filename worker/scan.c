@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -10,7 +11,7 @@
 #include <arm_neon.h>
 #endif
 
-enum { BLOCK = 16 };
+enum { BLOCK = 16, HALF = 8 };
 
 /* tchar (RFC 9110, 5.6.2). */
 static const bool is_token[256] = {
@@ -56,59 +57,80 @@ const char *scan_token_scalar(const char *p, const char *end)
 }
 
 /*
- * For each run: the index of the first byte of the block at p that ends it, BLOCK when none does.
- * The one for tokens knows only letters, digits and '-', of which names are made, and stops at
- * the rarer token characters too.
+ * For each run: the index of the first byte of a block that ends it, BLOCK when none does. A half
+ * block is filled up with NULs, which end every run. The one for tokens knows only letters, digits
+ * and '-', of which names are made, and stops at the rarer token characters too.
  */
 #if defined(__SSE2__)
 
-static inline unsigned first_in(__m128i hits)
+typedef __m128i block;
+
+static inline block load(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *)p);
+}
+
+static inline block load_half(const char *p)
+{
+    return _mm_loadl_epi64((const __m128i *)p);
+}
+
+static inline unsigned first_in(block hits)
 {
     return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(hits) | 1u << BLOCK);
 }
 
 /* 0xff where c <= limit, unsigned. */
-static inline __m128i at_most(__m128i c, unsigned char limit)
+static inline block at_most(block c, unsigned char limit)
 {
     return _mm_cmpeq_epi8(_mm_min_epu8(c, _mm_set1_epi8((char)limit)), c);
 }
 
-static inline unsigned value_end_in(const char *p)
+static inline unsigned value_end_in(block c)
 {
-    __m128i c = _mm_loadu_si128((const __m128i *)p);
-    __m128i tab = _mm_cmpeq_epi8(c, _mm_set1_epi8('\t'));
-    __m128i del = _mm_cmpeq_epi8(c, _mm_set1_epi8(0x7f));
+    block tab = _mm_cmpeq_epi8(c, _mm_set1_epi8('\t'));
+    block del = _mm_cmpeq_epi8(c, _mm_set1_epi8(0x7f));
 
     return first_in(_mm_or_si128(_mm_andnot_si128(tab, at_most(c, 0x1f)), del));
 }
 
-static inline unsigned target_end_in(const char *p)
+static inline unsigned target_end_in(block c)
 {
-    __m128i c = _mm_loadu_si128((const __m128i *)p);
-    __m128i hash = _mm_cmpeq_epi8(c, _mm_set1_epi8('#'));
+    block hash = _mm_cmpeq_epi8(c, _mm_set1_epi8('#'));
     /* As signed bytes, 0x80 to 0xff are below '!' too. */
-    __m128i outside = _mm_cmplt_epi8(c, _mm_set1_epi8('!'));
-    __m128i del = _mm_cmpeq_epi8(c, _mm_set1_epi8(0x7f));
+    block outside = _mm_cmplt_epi8(c, _mm_set1_epi8('!'));
+    block del = _mm_cmpeq_epi8(c, _mm_set1_epi8(0x7f));
 
     return first_in(_mm_or_si128(_mm_or_si128(outside, del), hash));
 }
 
-static inline unsigned name_end_in(const char *p)
+static inline unsigned name_end_in(block c)
 {
-    __m128i c = _mm_loadu_si128((const __m128i *)p);
-    __m128i lower = _mm_or_si128(c, _mm_set1_epi8(0x20));
-    __m128i alpha = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 25);
-    __m128i digit = at_most(_mm_sub_epi8(c, _mm_set1_epi8('0')), 9);
-    __m128i dash = _mm_cmpeq_epi8(c, _mm_set1_epi8('-'));
-    __m128i in = _mm_or_si128(_mm_or_si128(alpha, digit), dash);
+    block lower = _mm_or_si128(c, _mm_set1_epi8(0x20));
+    block alpha = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 25);
+    block digit = at_most(_mm_sub_epi8(c, _mm_set1_epi8('0')), 9);
+    block dash = _mm_cmpeq_epi8(c, _mm_set1_epi8('-'));
+    block in = _mm_or_si128(_mm_or_si128(alpha, digit), dash);
 
     return first_in(_mm_cmpeq_epi8(in, _mm_setzero_si128()));
 }
 
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 
+typedef uint8x16_t block;
+
+static inline block load(const char *p)
+{
+    return vld1q_u8((const uint8_t *)p);
+}
+
+static inline block load_half(const char *p)
+{
+    return vcombine_u8(vld1_u8((const uint8_t *)p), vdup_n_u8(0));
+}
+
 /* NEON has no movemask: narrowing by four bits leaves a nibble for each byte. */
-static inline unsigned first_in(uint8x16_t hits)
+static inline unsigned first_in(block hits)
 {
     uint8x8_t nibbles = vshrn_n_u16(vreinterpretq_u16_u8(hits), 4);
     uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(nibbles), 0);
@@ -116,83 +138,104 @@ static inline unsigned first_in(uint8x16_t hits)
     return mask == 0 ? BLOCK : (unsigned)__builtin_ctzll(mask) >> 2;
 }
 
-static inline unsigned value_end_in(const char *p)
+static inline unsigned value_end_in(block c)
 {
-    uint8x16_t c = vld1q_u8((const uint8_t *)p);
-    uint8x16_t tab = vceqq_u8(c, vdupq_n_u8('\t'));
-    uint8x16_t del = vceqq_u8(c, vdupq_n_u8(0x7f));
+    block tab = vceqq_u8(c, vdupq_n_u8('\t'));
+    block del = vceqq_u8(c, vdupq_n_u8(0x7f));
 
     return first_in(vorrq_u8(vbicq_u8(vcltq_u8(c, vdupq_n_u8(0x20)), tab), del));
 }
 
-static inline unsigned target_end_in(const char *p)
+static inline unsigned target_end_in(block c)
 {
-    uint8x16_t c = vld1q_u8((const uint8_t *)p);
-    uint8x16_t hash = vceqq_u8(c, vdupq_n_u8('#'));
-    uint8x16_t outside = vcgtq_u8(vsubq_u8(c, vdupq_n_u8('!')), vdupq_n_u8('~' - '!'));
+    block hash = vceqq_u8(c, vdupq_n_u8('#'));
+    block outside = vcgtq_u8(vsubq_u8(c, vdupq_n_u8('!')), vdupq_n_u8('~' - '!'));
 
     return first_in(vorrq_u8(outside, hash));
 }
 
-static inline unsigned name_end_in(const char *p)
+static inline unsigned name_end_in(block c)
 {
-    uint8x16_t c = vld1q_u8((const uint8_t *)p);
-    uint8x16_t lower = vorrq_u8(c, vdupq_n_u8(0x20));
-    uint8x16_t alpha = vcleq_u8(vsubq_u8(lower, vdupq_n_u8('a')), vdupq_n_u8(25));
-    uint8x16_t digit = vcleq_u8(vsubq_u8(c, vdupq_n_u8('0')), vdupq_n_u8(9));
-    uint8x16_t dash = vceqq_u8(c, vdupq_n_u8('-'));
+    block lower = vorrq_u8(c, vdupq_n_u8(0x20));
+    block alpha = vcleq_u8(vsubq_u8(lower, vdupq_n_u8('a')), vdupq_n_u8(25));
+    block digit = vcleq_u8(vsubq_u8(c, vdupq_n_u8('0')), vdupq_n_u8(9));
+    block dash = vceqq_u8(c, vdupq_n_u8('-'));
 
     return first_in(vmvnq_u8(vorrq_u8(vorrq_u8(alpha, digit), dash)));
 }
 
 #else
 
-static inline unsigned value_end_in(const char *p)
+typedef struct {
+    char bytes[BLOCK];
+} block;
+
+static inline block load(const char *p)
 {
-    return (unsigned)(scan_field_value_scalar(p, p + BLOCK) - p);
+    block b;
+
+    memcpy(b.bytes, p, BLOCK);
+    return b;
 }
 
-static inline unsigned target_end_in(const char *p)
+static inline block load_half(const char *p)
 {
-    return (unsigned)(scan_target_scalar(p, p + BLOCK) - p);
+    block b = { { 0 } };
+
+    memcpy(b.bytes, p, HALF);
+    return b;
 }
 
-static inline unsigned name_end_in(const char *p)
+static inline unsigned value_end_in(block c)
 {
-    return (unsigned)(scan_token_scalar(p, p + BLOCK) - p);
+    return (unsigned)(scan_field_value_scalar(c.bytes, c.bytes + BLOCK) - c.bytes);
+}
+
+static inline unsigned target_end_in(block c)
+{
+    return (unsigned)(scan_target_scalar(c.bytes, c.bytes + BLOCK) - c.bytes);
+}
+
+static inline unsigned name_end_in(block c)
+{
+    return (unsigned)(scan_token_scalar(c.bytes, c.bytes + BLOCK) - c.bytes);
 }
 
 #endif
 
+/* Goes on from *p by whole blocks and a half one; true: *p is at a byte that ends the run. */
+static inline __attribute__((always_inline)) bool scan_blocks(const char **p, const char *end,
+                                                              unsigned (*end_in)(block c))
+{
+    unsigned at;
+
+    for (; end - *p >= BLOCK; *p += BLOCK) {
+        at = end_in(load(*p));
+        if (at < BLOCK) {
+            *p += at;
+            return true;
+        }
+    }
+    if (end - *p >= HALF) {
+        at = end_in(load_half(*p));
+        *p += at < HALF ? at : HALF;
+        return at < HALF;
+    }
+    return false;
+}
+
 const char *scan_field_value(const char *p, const char *end)
 {
-    for (; end - p >= BLOCK; p += BLOCK) {
-        unsigned at = value_end_in(p);
-
-        if (at < BLOCK)
-            return p + at;
-    }
-    return scan_field_value_scalar(p, end);
+    return scan_blocks(&p, end, value_end_in) ? p : scan_field_value_scalar(p, end);
 }
 
 const char *scan_target(const char *p, const char *end)
 {
-    for (; end - p >= BLOCK; p += BLOCK) {
-        unsigned at = target_end_in(p);
-
-        if (at < BLOCK)
-            return p + at;
-    }
-    return scan_target_scalar(p, end);
+    return scan_blocks(&p, end, target_end_in) ? p : scan_target_scalar(p, end);
 }
 
 const char *scan_token(const char *p, const char *end)
 {
-    for (; end - p >= BLOCK; p += BLOCK) {
-        unsigned at = name_end_in(p);
-
-        if (at < BLOCK)
-            return scan_token_scalar(p + at, end);
-    }
+    scan_blocks(&p, end, name_end_in);
     return scan_token_scalar(p, end);
 }
