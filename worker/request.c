@@ -43,11 +43,11 @@ static inline __attribute__((always_inline)) bool spells(const char *p, const ch
         for (size_t i = 0; i < n; i++)
             difference |= (uint64_t)(ascii_lower(p[i]) ^ lower[i]);
     } else if (n < 8) {
-        difference = differ32(p, lower) | differ32(p + n - 4, lower + n - 4);
+        difference = differ32(p, lower) | differ32(p + (n - 4), lower + (n - 4));
     } else {
         for (size_t i = 0; i + 8 <= n; i += 8)
             difference |= differ64(p + i, lower + i);
-        difference |= differ64(p + n - 8, lower + n - 8);
+        difference |= differ64(p + (n - 8), lower + (n - 8));
     }
     return difference == 0;
 }

@@ -218,7 +218,7 @@ static inline __attribute__((always_inline)) bool scan_blocks(const char **p, co
     }
     if (end - *p >= HALF) {
         at = end_in(load_half(*p));
-        *p += at < HALF ? at : HALF;
+        *p += at;
         return at < HALF;
     }
     return false;
