@@ -21,7 +21,7 @@ struct http1_limits {
 
 /* What was wrong, when PARSE_BAD. After it the connection must be closed. */
 struct http1_fault {
-    unsigned status;  /* 400, 414, 431, 501, 505 */
+    unsigned status;  /* 400, 414, 417, 431, 501, 505 */
     const char *text; /* fixed words for the log: "field name ends in white space" */
 };
 
@@ -38,9 +38,9 @@ enum parse_result http1_parse_head(struct request *req, const char *p, size_t n,
 struct http1_chunked {
     uint32_t state;
     uint32_t overhead_bytes; /* of the current line or trailer: bounded */
-    uint64_t left;           /* bytes of the current chunk still to come */
-    uint64_t body_bytes;     /* data bytes seen so far */
-    uint64_t total_overhead; /* size lines, extensions, trailers so far: bounded */
+    uint64_t left;       /* bytes of the current chunk still to come; in the trailer: its lines */
+    uint64_t body_bytes; /* data bytes seen so far */
+    uint64_t total_overhead; /* bytes of extensions so far: bounded by the data */
 };
 
 /*

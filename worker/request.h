@@ -77,7 +77,7 @@ struct request {
     enum body_framing framing;
     uint8_t version;         /* 10: HTTP/1.0, 11: HTTP/1.1 and later 1.x, 20: HTTP/2 */
     bool keep_alive;         /* the client would go on using the connection (RFC 9112, 9.3) */
-    bool expects_continue;   /* waits for 100 before it sends its body (RFC 9110, 10.1.1) */
+    bool expects_continue;   /* a body follows once we said 100 (RFC 9110, 10.1.1) */
     uint16_t port;           /* of the target's authority; 0: none given */
     uint64_t content_length; /* BODY_FRAMING_LENGTH only */
 
