@@ -1,6 +1,7 @@
 #include "worker/compose.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char date[] = "Sun, 06 Nov 1994 08:49:37 GMT";
