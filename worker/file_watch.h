@@ -16,8 +16,9 @@
  *         while ((trail = file_watch_next(watch)) != NULL)
  *             ... drop the answer; trail_drop(watch, trail)
  *
- * What inotify does not tell: writes through mmap(2), changes made by another machine, a file
- * system mounted over a folder. Answers must not live for ever on its word.
+ * What inotify does not tell: writes through mmap(2) or through a hard link that was made after the
+ * file was followed, changes made by another machine, a file system mounted over a folder. Answers
+ * must not live for ever on its word.
  */
 #ifndef WORKER_FILE_WATCH_H
 #define WORKER_FILE_WATCH_H

@@ -49,11 +49,23 @@ static inline void temp_folder_fini(struct temp_folder *t)
     nftw(t->path, temp_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static inline int temp_remove_below(const char *path, const struct stat *st, int flag,
+                                    struct FTW *where)
+{
+    return where->level > 0 ? remove(path) : 0;
+}
+
 /* The absolute path, until the next call. */
 static inline const char *temp_at(struct temp_folder *t, const char *name)
 {
     snprintf(t->at, sizeof(t->at), "%s/%s", t->path, name);
     return t->at;
+}
+
+/* Removes all that is in the folder `name`. */
+static inline void temp_clear(struct temp_folder *t, const char *name)
+{
+    MUST(nftw(temp_at(t, name), temp_remove_below, 16, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
 static inline void temp_mkdir(struct temp_folder *t, const char *name)
