@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/xmalloc.h"
+#include "config/fields.h"
 #include "config/sites.h"
 
 enum { HEAD_MAX = 256 << 10 }; /* request line and header together: a worker's input buffer */
@@ -193,7 +194,7 @@ void config_free(struct config **config)
         return;
     for (size_t i = 0; i < setting_count; i++)
         if (!setting_is_scoped(&settings[i]))
-            value_fini(&settings[i], c);
+            field_fini(&settings[i], c);
     for (size_t i = 0; i < c->access_log_count; i++)
         free(c->access_logs[i]);
     free(c->access_logs);
