@@ -1,6 +1,6 @@
 #include "config/sites.h"
 
-#include <limits.h>
+#include <assert.h>
 #include <stdlib.h>
 
 #include "common/xmalloc.h"
@@ -373,6 +373,7 @@ static void finish_site(struct builder *b, struct site *site, const struct yaml_
 
     if (line_of_twin(site, "/") == 0)
         add_route(site, xstrdup("/"), scope_copy(scope), 0);
+    assert(site->routes != NULL);
     qsort(site->routes, site->route_count, sizeof(*site->routes), longest_first);
     for (size_t i = 0; i < site->route_count && !is_folder_named; i++) {
         const struct route *route = &site->routes[i];
