@@ -1,184 +1,23 @@
-#include <assert.h>
-#include <stdlib.h>
-
 #include "config/config.h"
-#include "config/values.h"
+
+#include "config/fields.h"
 
 enum { COMMENT_COLUMNS = 92 };
-
-void value_write_text(struct str text, struct buf *out)
-{
-    bool is_plain = text.n > 0;
-
-    /* Words, numbers and paths stand as they are; all else is quoted, which is never wrong. */
-    for (size_t i = 0; i < text.n; i++) {
-        char c = ascii_lower(text.p[i]);
-
-        is_plain = is_plain && ((c >= 'a' && c <= 'z') || ascii_is_digit(c) || c == '/' ||
-                                (i > 0 && (c == '.' || c == '-' || c == '_')));
-    }
-    if (is_plain && !str_eq_case(text, STR("null"))) {
-        buf_add(out, text);
-        return;
-    }
-    buf_add_char(out, '\'');
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '\'')
-            buf_add_char(out, '\'');
-        buf_add_char(out, text.p[i]);
-    }
-    buf_add_char(out, '\'');
-}
-
-/* "8080" became two addresses that follow each other; it is written as one. */
-static bool is_pair(const struct config *config, size_t i)
-{
-    return i + 1 < config->listen_count && config->listens[i + 1].is_wildcard_ipv6;
-}
-
-static void write_listens(const struct config *config, unsigned indent, struct buf *out)
-{
-    char text[ADDRESS_TEXT_MAX];
-
-    for (size_t i = 0; i < config->listen_count; i++) {
-        if (is_pair(config, i)) {
-            snprintf(text, sizeof(text), "*:%u", address_port(&config->listens[i].address));
-            i++;
-        } else {
-            address_format(&config->listens[i].address, text);
-        }
-        buf_printf(out, "\n%*s  - ", (int)indent, "");
-        value_write_text(str_of(text), out);
-    }
-}
-
-static void write_index(const struct setting *row, const struct scope *scope, struct buf *out)
-{
-    if (scope->index_count == 0) {
-        buf_printf(out, " %s", row->none);
-        return;
-    }
-    buf_add(out, STR(" ["));
-    for (size_t i = 0; i < scope->index_count; i++) {
-        buf_add(out, str_of(i > 0 ? ", " : ""));
-        value_write_text(str_of(scope->index[i]), out);
-    }
-    buf_add_char(out, ']');
-}
-
-static void write_error_pages(const struct scope *scope, unsigned indent, struct buf *out)
-{
-    for (size_t i = 0; i < scope->error_page_count; i++) {
-        buf_printf(out, "\n%*s  %u: ", (int)indent, "", scope->error_pages[i].status);
-        value_write_text(str_of(scope->error_pages[i].path), out);
-    }
-}
-
-/* The word for nothing, quoted text otherwise; a text that looks like the word is a path ./word. */
-static void write_text_or_none(const struct setting *row, const char *text, struct buf *out)
-{
-    buf_add_char(out, ' ');
-    if (text == NULL || text[0] == '\0')
-        buf_add(out, str_of(row->none));
-    else
-        value_write_text(str_of(text), out);
-}
-
-static void write_number(const struct setting *row, uint64_t value, struct buf *out)
-{
-    buf_add_char(out, ' ');
-    if (value == 0 && row->none != NULL)
-        buf_add(out, str_of(row->none));
-    else
-        setting_format_number(row->type, value, out);
-}
-
-#define FIELD(base, row, type) (*(const type *)(const void *)((const char *)(base) + (row)->offset))
-
-bool value_is_set(const struct setting *row, const void *base)
-{
-    const struct scope *scope = base;
-
-    switch (row->type) {
-    case SET_ACCOUNT:
-        return FIELD(base, row, char *) != NULL;
-    case SET_PATH:
-    case SET_SOCKET_PATH:
-        return row->none != NULL || FIELD(base, row, char *) != NULL;
-    case SET_ERROR_PAGES:
-        return scope->error_page_count > 0;
-    case SET_STRUCTURE:
-        return false;
-    default:
-        return true;
-    }
-}
-
-void value_write(const struct setting *row, const struct config *config, const void *base,
-                 unsigned indent, struct buf *out)
-{
-    switch (row->type) {
-    case SET_BOOL:
-        buf_add(out, FIELD(base, row, bool) ? STR(" on") : STR(" off"));
-        break;
-    case SET_SWITCH:
-        buf_printf(out, " %s", row->words[FIELD(base, row, bool)]);
-        break;
-    case SET_LOG_LEVEL:
-        buf_printf(out, " %s", log_level_names[FIELD(base, row, enum log_level)]);
-        break;
-    case SET_WORKERS:
-    case SET_UNSIGNED:
-        write_number(row, FIELD(base, row, unsigned), out);
-        break;
-    case SET_COUNT:
-    case SET_SIZE:
-    case SET_DURATION:
-        write_number(row, FIELD(base, row, uint64_t), out);
-        break;
-    case SET_ACCOUNT:
-    case SET_MEDIA_TYPE:
-    case SET_CHARSET:
-    case SET_PATH:
-    case SET_SOCKET_PATH:
-        write_text_or_none(row, FIELD(base, row, char *), out);
-        break;
-    case SET_ACCESS_LOG:
-        write_text_or_none(row,
-                           FIELD(base, row, int) == ACCESS_LOG_OFF
-                               ? NULL
-                               : config->access_logs[FIELD(base, row, int)],
-                           out);
-        break;
-    case SET_INDEX:
-        write_index(row, base, out);
-        break;
-    case SET_ERROR_PAGES:
-        write_error_pages(base, indent, out);
-        break;
-    case SET_LISTEN:
-        write_listens(config, indent, out);
-        break;
-    case SET_GROUP:
-    case SET_STRUCTURE:
-        break;
-    }
-}
 
 static void dump_row(const struct setting *row, const struct config *config, const void *base,
                      unsigned indent, struct buf *out)
 {
-    if (!value_is_set(row, base))
+    if (!field_is_set(row, base))
         return;
     buf_printf(out, "%*s%s:", (int)indent, "", row->name);
-    value_write(row, config, base, indent, out);
+    field_write(row, config, base, indent, out);
     buf_add_char(out, '\n');
 }
 
 static void dump_route(const struct config *config, const struct route *route, struct buf *out)
 {
     buf_add(out, STR("      - path: "));
-    value_write_text(str_of(route->path), out);
+    field_write_text(str_of(route->path), out);
     buf_add_char(out, '\n');
     for (size_t i = 0; i < setting_count; i++)
         if (setting_is_scoped(&settings[i]))
@@ -190,7 +29,7 @@ static void dump_site(const struct config *config, const struct site *site, stru
     buf_add(out, STR("  - hosts: ["));
     for (size_t i = 0; i < site->host_count; i++) {
         buf_add(out, str_of(i > 0 ? ", " : ""));
-        value_write_text(str_of(site->hosts[i]), out);
+        field_write_text(str_of(site->hosts[i]), out);
     }
     buf_add(out, STR("]\n    routes:\n"));
     for (size_t i = 0; i < site->route_count; i++)

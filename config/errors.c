@@ -62,13 +62,14 @@ void config_error_add(struct config_errors *errors, unsigned line, unsigned colu
     errors->count++;
 }
 
+/* STR_NONE: the text has no such line. */
 static struct str find_line(struct str text, unsigned line)
 {
-    struct str found = STR_NONE;
-
-    for (unsigned i = 0; i < line && text.p != NULL; i++)
-        found = utf8_take_line(&text);
-    return found;
+    while (line > 1 && text.p != NULL) {
+        utf8_take_line(&text);
+        line--;
+    }
+    return text.p != NULL ? utf8_take_line(&text) : STR_NONE;
 }
 
 static unsigned cells_of(uint32_t c)

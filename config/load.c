@@ -3,11 +3,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "common/xmalloc.h"
+#include "config/fields.h"
 #include "config/sites.h"
 
 enum { HEAD_MAX = 256 << 10 }; /* request line and header together: a worker's input buffer */
@@ -81,17 +83,18 @@ static void check_head_size(const struct config *config, const struct yaml_node 
                             struct config_errors *errors)
 {
     const struct yaml_item *item = yaml_map_find(map, "request_header_max");
+    uint64_t sum = config->request_line_max_bytes + config->request_header_max_bytes;
 
-    if (config->request_line_max_bytes + config->request_header_max_bytes <= HEAD_MAX)
+    if (sum <= HEAD_MAX)
         return;
     if (item == NULL)
         item = yaml_map_find(map, "request_line_max");
     assert(item != NULL); /* the defaults fit */
-    config_error_add(
-        errors, item->value->mark.line, item->value->mark.column, item->value->mark.width,
-        "\"request_line_max\" and \"request_header_max\" together are %llu bytes; at "
-        "most 256KiB are possible",
-        (unsigned long long)(config->request_line_max_bytes + config->request_header_max_bytes));
+    config_error_add(errors, item->value->mark.line, item->value->mark.column,
+                     item->value->mark.width,
+                     "\"request_line_max\" and \"request_header_max\" together are %" PRIu64
+                     " bytes; at most 256KiB are possible",
+                     sum);
 }
 
 static void read_settings(struct value_reader *r, const struct yaml_node *map)
@@ -193,7 +196,7 @@ void config_free(struct config **config)
         return;
     for (size_t i = 0; i < setting_count; i++)
         if (!setting_is_scoped(&settings[i]))
-            value_fini(&settings[i], c);
+            field_fini(&settings[i], c);
     for (size_t i = 0; i < c->access_log_count; i++)
         free(c->access_logs[i]);
     free(c->access_logs);

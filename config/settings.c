@@ -1,5 +1,7 @@
 #include "config/settings.h"
 
+#include <inttypes.h>
+
 #include "common/log.h"
 #include "config/config.h"
 
@@ -191,13 +193,13 @@ const struct setting *setting_find(struct str name, unsigned scope)
     return elsewhere;
 }
 
-/* Lower case and "_" for "-", so that Worker-Connections is near. */
+/* Lower case, so that KEEPALIVE_TIMEOUT is near. */
 static struct str fold(struct str name, char *out, size_t size)
 {
     size_t n = name.n < size ? name.n : size;
 
     for (size_t i = 0; i < n; i++)
-        out[i] = name.p[i] == '-' ? '_' : ascii_lower(name.p[i]);
+        out[i] = ascii_lower(name.p[i]);
     return (struct str){ out, n };
 }
 
@@ -249,10 +251,10 @@ void setting_format_number(enum setting_type type, uint64_t value, struct buf *o
     for (size_t i = 0; value > 0 && i < sizeof(units) / sizeof(units[0]); i++) {
         if (units[i].type != type || value % units[i].factor != 0)
             continue;
-        buf_printf(out, "%llu%s", (unsigned long long)(value / units[i].factor), units[i].unit);
+        buf_printf(out, "%" PRIu64 "%s", value / units[i].factor, units[i].unit);
         return;
     }
-    buf_printf(out, "%llu", (unsigned long long)value);
+    buf_printf(out, "%" PRIu64, value);
 }
 
 static void describe_range(const struct setting *row, const char *what, const char *example,

@@ -1,9 +1,10 @@
 #include "config/sites.h"
 
-#include <limits.h>
+#include <assert.h>
 #include <stdlib.h>
 
 #include "common/xmalloc.h"
+#include "config/fields.h"
 #include "config/utf8.h"
 
 enum { HOST_MAX = 253, LABEL_MAX = 63, /* RFC 1035, 2.3.4 */ ROUTES_MAX = 1024 /* of a site */ };
@@ -100,7 +101,7 @@ void scope_fini(struct scope *scope)
 {
     for (size_t i = 0; i < setting_count; i++)
         if (setting_is_scoped(&settings[i]))
-            value_fini(&settings[i], scope);
+            field_fini(&settings[i], scope);
 }
 
 static struct scope scope_copy(const struct scope *from)
@@ -109,7 +110,7 @@ static struct scope scope_copy(const struct scope *from)
 
     for (size_t i = 0; i < setting_count; i++)
         if (setting_is_scoped(&settings[i]))
-            value_copy(&settings[i], from, &to);
+            field_copy(&settings[i], from, &to);
     return to;
 }
 
@@ -372,6 +373,7 @@ static void finish_site(struct builder *b, struct site *site, const struct yaml_
 
     if (line_of_twin(site, "/") == 0)
         add_route(site, xstrdup("/"), scope_copy(scope), 0);
+    assert(site->routes != NULL);
     qsort(site->routes, site->route_count, sizeof(*site->routes), longest_first);
     for (size_t i = 0; i < site->route_count && !is_folder_named; i++) {
         const struct route *route = &site->routes[i];

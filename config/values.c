@@ -6,13 +6,12 @@
 #include <sys/un.h>
 
 #include "common/xmalloc.h"
+#include "config/fields.h"
 #include "config/utf8.h"
 
 enum { LISTENS_MAX = 64, INDEX_MAX = 16, STATUS_MIN = 400, STATUS_MAX = 599 };
 
 #define FIELD(base, row, type) ((type *)(void *)((char *)(base) + (row)->offset))
-#define CONST_FIELD(base, row, type) \
-    ((const type *)(const void *)((const char *)(base) + (row)->offset))
 
 static void fail(struct value_reader *r, const struct yaml_node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -227,12 +226,6 @@ static bool is_account(struct str text)
     return true;
 }
 
-static void set_text(char **field, char *text)
-{
-    free(*field);
-    *field = text;
-}
-
 static void read_text(struct value_reader *r, const struct setting *row,
                       const struct yaml_item *item, char **field)
 {
@@ -246,7 +239,7 @@ static void read_text(struct value_reader *r, const struct setting *row,
         value_refuse(r, row, item);
         return;
     }
-    set_text(field, str_dup(text));
+    field_set_text(field, str_dup(text));
 }
 
 char *value_absolute_path(const char *folder, struct str path)
@@ -303,7 +296,7 @@ static void read_path_field(struct value_reader *r, const struct setting *row,
         if (path == NULL)
             return;
     }
-    set_text(field, path);
+    field_set_text(field, path);
 }
 
 static void read_access_log(struct value_reader *r, const struct setting *row,
@@ -352,27 +345,12 @@ static bool is_good_item(struct value_reader *r, const struct setting *row,
     return false;
 }
 
-static void free_index(struct scope *scope)
-{
-    for (size_t i = 0; i < scope->index_count; i++)
-        free(scope->index[i]);
-    free(scope->index);
-    scope->index = NULL;
-    scope->index_count = 0;
-}
-
-static void add_index(struct scope *scope, struct str name)
-{
-    scope->index = xrealloc(scope->index, (scope->index_count + 1) * sizeof(char *));
-    scope->index[scope->index_count++] = str_dup(name);
-}
-
 static void read_index(struct value_reader *r, const struct setting *row,
                        const struct yaml_item *item, struct scope *scope)
 {
     struct yaml_item first = first_item(item);
 
-    free_index(scope);
+    field_fini(row, scope);
     if (item->value->kind == YAML_SCALAR && is_none(row, item->value->text))
         return;
     for (const struct yaml_item *at = &first; at != NULL; at = at->next) {
@@ -385,7 +363,7 @@ static void read_index(struct value_reader *r, const struct setting *row,
         else if (scope->index_count == INDEX_MAX)
             fail(r, at->value, "\"index\" takes at most %d names", INDEX_MAX);
         else
-            add_index(scope, at->value->text);
+            field_add_index(scope, at->value->text);
     }
 }
 
@@ -408,34 +386,6 @@ const char *value_check_url_path(struct str path)
             return dots;
     }
     return NULL;
-}
-
-static void free_error_pages(struct scope *scope)
-{
-    for (size_t i = 0; i < scope->error_page_count; i++)
-        free(scope->error_pages[i].path);
-    free(scope->error_pages);
-    scope->error_pages = NULL;
-    scope->error_page_count = 0;
-}
-
-/* In the order of status; replaces what a parent set. */
-static void put_error_page(struct scope *scope, unsigned status, struct str path)
-{
-    struct error_page *pages = scope->error_pages;
-    size_t at = 0;
-
-    while (at < scope->error_page_count && pages[at].status < status)
-        at++;
-    if (at < scope->error_page_count && pages[at].status == status) {
-        set_text(&pages[at].path, str_dup(path));
-        return;
-    }
-    pages = xrealloc(pages, (scope->error_page_count + 1) * sizeof(*pages));
-    memmove(&pages[at + 1], &pages[at], (scope->error_page_count - at) * sizeof(*pages));
-    pages[at] = (struct error_page){ status, str_dup(path) };
-    scope->error_pages = pages;
-    scope->error_page_count++;
 }
 
 static void read_error_pages(struct value_reader *r, const struct setting *row,
@@ -464,7 +414,7 @@ static void read_error_pages(struct value_reader *r, const struct setting *row,
             fail(r, at->value, "the error page of %u cannot be \"%s\": %s", (unsigned)status,
                  utf8_short(at->value->text).text, why);
         else
-            put_error_page(scope, (unsigned)status, at->value->text);
+            field_put_error_page(scope, (unsigned)status, at->value->text);
     }
 }
 
@@ -497,19 +447,12 @@ static bool add_listen(struct value_reader *r, const struct yaml_node *node,
     return true;
 }
 
-static void free_listens(struct config *config)
-{
-    free(config->listens);
-    config->listens = NULL;
-    config->listen_count = 0;
-}
-
 static void read_listen(struct value_reader *r, const struct setting *row,
                         const struct yaml_item *item)
 {
     struct yaml_item first = first_item(item);
 
-    free_listens(r->config);
+    field_fini(row, r->config);
     for (const struct yaml_item *at = &first; at != NULL; at = at->next) {
         struct str text = at->value->text;
         struct address addresses[2];
@@ -598,68 +541,4 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
     case SET_STRUCTURE:
         break;
     }
-}
-
-/* Bytes of a field that owns nothing; 0: it is a string or a list. */
-static size_t plain_size(enum setting_type type)
-{
-    switch (type) {
-    case SET_BOOL:
-    case SET_SWITCH:
-        return sizeof(bool);
-    case SET_LOG_LEVEL:
-        return sizeof(enum log_level);
-    case SET_WORKERS:
-    case SET_UNSIGNED:
-        return sizeof(unsigned);
-    case SET_COUNT:
-    case SET_SIZE:
-    case SET_DURATION:
-        return sizeof(uint64_t);
-    case SET_ACCESS_LOG:
-        return sizeof(int);
-    default:
-        return 0;
-    }
-}
-
-static bool is_string(enum setting_type type)
-{
-    return type == SET_ACCOUNT || type == SET_MEDIA_TYPE || type == SET_CHARSET ||
-           type == SET_PATH || type == SET_SOCKET_PATH;
-}
-
-void value_copy(const struct setting *row, const void *from, void *to)
-{
-    if (plain_size(row->type) > 0)
-        memcpy(FIELD(to, row, char), CONST_FIELD(from, row, char), plain_size(row->type));
-    if (is_string(row->type)) {
-        const char *text = *CONST_FIELD(from, row, char *);
-
-        *FIELD(to, row, char *) = text != NULL ? xstrdup(text) : NULL;
-    }
-    if (row->type == SET_INDEX) {
-        const struct scope *scope = from;
-
-        for (size_t i = 0; i < scope->index_count; i++)
-            add_index(to, str_of(scope->index[i]));
-    }
-    if (row->type == SET_ERROR_PAGES) {
-        const struct scope *scope = from;
-
-        for (size_t i = 0; i < scope->error_page_count; i++)
-            put_error_page(to, scope->error_pages[i].status, str_of(scope->error_pages[i].path));
-    }
-}
-
-void value_fini(const struct setting *row, void *base)
-{
-    if (is_string(row->type))
-        set_text(FIELD(base, row, char *), NULL);
-    else if (row->type == SET_INDEX)
-        free_index(base);
-    else if (row->type == SET_ERROR_PAGES)
-        free_error_pages(base);
-    else if (row->type == SET_LISTEN)
-        free_listens(base);
 }

@@ -1,6 +1,6 @@
 /*
- * values - one setting's value: from YAML into its field, from field to field when a child
- * inherits, and back to YAML. What a field is, its row says (config/settings.h).
+ * values - one setting's value, from YAML into its field. What is right, the setting's row says
+ * (config/settings.h); what is wrong becomes an error at its place.
  */
 #ifndef CONFIG_VALUES_H
 #define CONFIG_VALUES_H
@@ -25,20 +25,6 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
 
 /* Complains about an item's value: says what the row takes, and what stands there. */
 void value_refuse(struct value_reader *r, const struct setting *row, const struct yaml_item *item);
-
-/* Replaces the field of `to`, which must hold nothing yet, by a copy of the field of `from`. */
-void value_copy(const struct setting *row, const void *from, void *to);
-/* Frees what the field owns and clears it. */
-void value_fini(const struct setting *row, void *base);
-
-/* False: nothing to write, the setting is just not there. */
-bool value_is_set(const struct setting *row, const void *base);
-/* As YAML behind "name:", with its leading blank; lists of lines are indented by `indent`. */
-void value_write(const struct setting *row, const struct config *config, const void *base,
-                 unsigned indent, struct buf *out);
-
-/* A scalar that reads back as this text, quoted if it has to be. */
-void value_write_text(struct str text, struct buf *out);
 
 /* `path` seen from the absolute `folder`, without empty and "." segments; the caller frees it. */
 char *value_absolute_path(const char *folder, struct str path);

@@ -67,7 +67,8 @@ static const struct {
     { "found a tab character that violates indentation", false,
       "YAML is indented with spaces; this is a tab" },
     { "did not find expected <document start>", false,
-      "the document has ended above; a config is one document" },
+      "the config has ended above this line; its keys start in one column, and nothing follows "
+      "\"...\"" },
     { "did not find expected alphabetic or numeric character", true,
       "a value that starts with \"*\" or \"&\" needs quotes, as in '*.example.org'" },
 };
@@ -105,6 +106,12 @@ static void fail_syntax(struct reader *r)
 
     if (strcmp(problem, "found character that cannot start any token") == 0) {
         fail_bad_start(r, mark);
+        return;
+    }
+    if (char_at(r, p->problem_mark) == ':' && strncmp(problem, "did not find expected", 21) == 0) {
+        FAIL_AT(r, mark,
+                "a key is missing before the \":\"; a value that starts with \":\" or \"[\" "
+                "needs quotes, as in '[::1]:8080'");
         return;
     }
     for (size_t i = 0; i < sizeof(plain_words) / sizeof(plain_words[0]); i++) {
@@ -260,7 +267,7 @@ static bool add_item(struct reader *r, struct yaml_node *parent, struct yaml_ite
     size_t weight = parent->weight + value->weight + (key != NULL ? key->weight : 0);
 
     if (weight > YAML_NODES_MAX) {
-        FAIL_AT(r, value->mark, "with its aliases followed, the config has more than %d values",
+        FAIL_AT(r, parent->mark, "with its aliases followed, the config has more than %d values",
                 (int)YAML_NODES_MAX);
         return false;
     }

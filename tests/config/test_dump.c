@@ -1,0 +1,115 @@
+#include <stdio.h>
+
+#include "tests/config/parse.h"
+
+static const char *const texts[] = {
+    "root: www\n",
+    "routes: [{path: /, alias: /srv/a}, {path: /b, root: /b}]\n",
+    "root: /r\n"
+    "listen: [localhost:1, 'unix:/tmp/a b.sock', '*:0', 80, '127.0.0.1:81', '[::]:82']\n"
+    "access_log: logs/all.log\n"
+    "error_pages: {404: /404.html, 500: '/a: b'}\n"
+    "user: nobody\n"
+    "open_file_cache: off\n"
+    "worker_shutdown_timeout: off\n"
+    "sites:\n"
+    "  - hosts: [A.example, '[::1]', 127.0.0.1]\n"
+    "    error_pages: {404: /a404.html}\n"
+    "    access_log: off\n"
+    "    routes:\n"
+    "      - {path: /img/, alias: 'null', error_pages: {403: /x}, access_log: ./logs//b.log}\n"
+    "      - {path: \"/it's: a \xe6\x97\xa5\", index: [off, a'b, '~', 'null'], charset: off}\n"
+    "      - {path: /, root: '- other #'}\n"
+    "  - hosts: '*.example'\n",
+    "sites: [{hosts: b, root: /b}, {hosts: a, root: /a, dotfiles: show, index: off}]\n",
+};
+
+Test(dump, loads_to_an_equal_dump)
+{
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct config *first = parse_good(texts[i]), *second;
+        char *dumped = dump_text(first), *again;
+
+        second = parse_good(dumped);
+        again = dump_text(second);
+        cr_expect_str_eq(again, dumped);
+        cr_expect_eq(second->default_site, first->default_site, "%s", dumped);
+        cr_expect_eq(second->listen_count, first->listen_count);
+        for (size_t j = 0; j < first->listen_count; j++)
+            cr_expect_eq(second->listens[j].is_wildcard_ipv6, first->listens[j].is_wildcard_ipv6);
+        free(dumped);
+        free(again);
+        config_free(&first);
+        config_free(&second);
+    }
+}
+
+static char *full_text(void)
+{
+    char *text;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+
+    config_write_full(out);
+    fclose(out);
+    return text;
+}
+
+Test(dump, writes_the_full_config_that_stands_in_the_tree)
+{
+    char *text = full_text();
+    struct buf file = { 0 };
+    FILE *in = fopen("config/full.yaml", "r");
+    int c;
+
+    cr_assert_not_null(in);
+    while ((c = getc(in)) != EOF)
+        buf_add_char(&file, (char)c);
+    fclose(in);
+    cr_expect_str_eq(buf_cstr(&file), text, "write it again: remuda --full > config/full.yaml");
+    buf_fini(&file);
+    free(text);
+}
+
+/* All lines, with "# " taken from those that `is_example` names. */
+static char *uncomment(const char *text, const char *from)
+{
+    struct buf out = { 0 };
+    struct str rest = str_of(strstr(text, from));
+
+    while (rest.n > 0) {
+        struct str line = str_cut(&rest, '\n');
+
+        if (str_starts(line, STR("# ")))
+            line = str_range(line.p + 2, line.p + line.n);
+        buf_add(&out, line);
+        buf_add_char(&out, '\n');
+    }
+    return buf_take(&out);
+}
+
+Test(dump, full_config_says_the_defaults)
+{
+    char *text = full_text(), *full_dump, *plain_dump;
+    struct config *full = parse_good(text), *plain = parse_good("root: www\n");
+
+    full_dump = dump_text(full);
+    plain_dump = dump_text(plain);
+    cr_expect_str_eq(full_dump, plain_dump);
+    free(full_dump);
+    free(plain_dump);
+    free(text);
+    config_free(&full);
+    config_free(&plain);
+}
+
+Test(dump, full_config_has_an_example_of_sites_that_loads)
+{
+    char *text = full_text(), *sites = uncomment(text, "# sites:\n");
+    struct config *config = parse_good(sites);
+
+    cr_expect_eq(config->site_count, 2);
+    config_free(&config);
+    free(sites);
+    free(text);
+}
