@@ -1,0 +1,43 @@
+/*
+ * args - the command line, read and checked before anything else happens.
+ *
+ *     remuda [DIR] [-p PORT]           serve a folder, without a config
+ *     remuda -c FILE [--daemon]        serve what FILE says
+ *     remuda -c FILE -s reload         speak to the master that runs with FILE
+ */
+#ifndef MASTER_ARGS_H
+#define MASTER_ARGS_H
+
+#include <stdbool.h>
+
+#include "common/buf.h"
+
+enum action {
+    ACTION_SERVE,
+    ACTION_TEST,    /* -t */
+    ACTION_DUMP,    /* --dump */
+    ACTION_FULL,    /* --full */
+    ACTION_VERB,    /* -s */
+    ACTION_VERSION, /* -V */
+    ACTION_HELP,    /* -h */
+};
+
+enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
+
+struct args {
+    enum action action;
+    const char *config; /* NULL: serve `dir`; borrowed from argv, like all strings here */
+    const char *dir;    /* NULL: not given */
+    const char *verb;   /* of ACTION_VERB */
+    unsigned port;      /* 8080 unless given; for `dir` */
+    unsigned workers;   /* for `dir`; 0: auto */
+    bool is_single;
+    bool is_daemon_set, is_daemon; /* --daemon, --foreground; else the config decides */
+};
+
+/* False: `error` holds one line that says what would be right. */
+bool args_parse(int argc, char **argv, struct args *args, struct buf *error);
+
+extern const char args_help[];
+
+#endif

@@ -1,0 +1,312 @@
+#include "master/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/xmalloc.h"
+#include "master/master.h"
+#include "master/status.h"
+
+enum { LINE_MAX_BYTES = 256, CLIENTS_MAX = 64, CLIENT_LIMIT_S = 10, BACKLOG = 64, PAUSE_S = 1 };
+
+enum client_state {
+    CLIENT_READING, /* its line is not complete */
+    CLIENT_WAITING, /* for the next run of `operation` */
+    CLIENT_RUNNING, /* for the run under way */
+    CLIENT_ENDING,  /* for the end of the server */
+    CLIENT_WRITING, /* its answer is not out */
+};
+
+struct client {
+    struct list link;
+    struct control *control;
+    enum client_state state;
+    enum operation operation;
+    ev_io io;
+    ev_timer limit; /* active while READING or WRITING */
+    char line[LINE_MAX_BYTES];
+    size_t line_n;
+    struct buf answer;
+    size_t written;
+};
+
+static void client_close(struct client *client, struct ev_loop *loop)
+{
+    struct control *c = client->control;
+
+    if (loop != NULL) {
+        ev_io_stop(loop, &client->io);
+        ev_timer_stop(loop, &client->limit);
+    }
+    close(client->io.fd);
+    list_remove(&client->link);
+    buf_fini(&client->answer);
+    free(client);
+    /* There may be room again for one who waits in the backlog. */
+    if (c->client_count-- == CLIENTS_MAX && loop != NULL && c->accept.fd >= 0)
+        ev_io_start(loop, &c->accept);
+}
+
+static void client_write(struct client *client)
+{
+    struct ev_loop *loop = client->control->master->loop;
+
+    while (client->written < client->answer.n) {
+        ssize_t n = send(client->io.fd, client->answer.p + client->written,
+                         client->answer.n - client->written, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n < 0 && errno == EAGAIN) {
+            if (!ev_is_active(&client->io)) {
+                ev_io_set(&client->io, client->io.fd, EV_WRITE);
+                ev_io_start(loop, &client->io);
+            }
+            return;
+        }
+        if (n < 0)
+            break; /* gone without hearing it: the verb was carried out all the same */
+        client->written += (size_t)n;
+    }
+    client_close(client, loop);
+}
+
+static void client_answer(struct client *client, bool is_ok, const char *text)
+{
+    struct ev_loop *loop = client->control->master->loop;
+
+    client->state = CLIENT_WRITING;
+    ev_io_stop(loop, &client->io);
+    ev_timer_stop(loop, &client->limit);
+    ev_timer_set(&client->limit, CLIENT_LIMIT_S, 0.);
+    ev_timer_start(loop, &client->limit);
+    buf_printf(&client->answer, "%s %s", is_ok ? "ok" : "error", text);
+    if (client->answer.p[client->answer.n - 1] != '\n')
+        buf_add_char(&client->answer, '\n');
+    client_write(client);
+}
+
+static void want(struct client *client, enum operation operation)
+{
+    struct master *m = client->control->master;
+
+    if (m->phase > PHASE_RUNNING) {
+        client_answer(client, false, "the server is stopping");
+        return;
+    }
+    client->state = CLIENT_WAITING;
+    client->operation = operation;
+    transaction_want(m, operation); /* may answer at once: the client can be gone */
+}
+
+static void verb_reload(struct client *client)
+{
+    want(client, OPERATION_RELOAD);
+}
+
+static void verb_reopen(struct client *client)
+{
+    want(client, OPERATION_REOPEN);
+}
+
+static void verb_stop(struct client *client)
+{
+    client->state = CLIENT_ENDING;
+    master_stop(client->control->master, true);
+}
+
+static void verb_quit(struct client *client)
+{
+    client->state = CLIENT_ENDING;
+    master_stop(client->control->master, false);
+}
+
+static void verb_status(struct client *client)
+{
+    struct buf text = { 0 };
+
+    status_write(client->control->master, &text);
+    client_answer(client, true, buf_cstr(&text));
+    buf_fini(&text);
+}
+
+static const struct verb {
+    const char *name;
+    void (*run)(struct client *client);
+} verbs[] = {
+    { "stop", verb_stop },     { "quit", verb_quit },     { "reload", verb_reload },
+    { "reopen", verb_reopen }, { "status", verb_status },
+};
+
+static void run_line(struct client *client, struct str line)
+{
+    struct ev_loop *loop = client->control->master->loop;
+
+    /* From here on the server takes its time, not the client. */
+    ev_io_stop(loop, &client->io);
+    ev_timer_stop(loop, &client->limit);
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+        if (str_eq(line, str_of(verbs[i].name))) {
+            verbs[i].run(client);
+            return;
+        }
+    client_answer(client, false, "unknown verb; there are stop, quit, reload, reopen and status");
+}
+
+static void client_read(struct client *client)
+{
+    ssize_t n = recv(client->io.fd, client->line + client->line_n,
+                     sizeof(client->line) - client->line_n, MSG_DONTWAIT);
+    struct str line, rest;
+
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n <= 0) {
+        client_close(client, client->control->master->loop);
+        return;
+    }
+    client->line_n += (size_t)n;
+    rest = (struct str){ client->line, client->line_n };
+    line = str_cut(&rest, '\n');
+    if (rest.p != NULL)
+        run_line(client, line);
+    else if (client->line_n == sizeof(client->line))
+        client_answer(client, false, "line too long");
+}
+
+static void on_client(struct ev_loop *loop, ev_io *w, int revents)
+{
+    struct client *client = w->data;
+
+    if (client->state == CLIENT_READING)
+        client_read(client);
+    else
+        client_write(client);
+}
+
+static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    client_close(w->data, loop);
+}
+
+static void client_open(struct control *c, int fd)
+{
+    struct client *client = xcalloc(1, sizeof(*client));
+
+    client->control = c;
+    ev_io_init(&client->io, on_client, fd, EV_READ);
+    client->io.data = client;
+    ev_timer_init(&client->limit, on_limit, CLIENT_LIMIT_S, 0.);
+    client->limit.data = client;
+    list_append(&c->clients, &client->link);
+    ev_io_start(c->master->loop, &client->io);
+    ev_timer_start(c->master->loop, &client->limit);
+    if (++c->client_count == CLIENTS_MAX)
+        ev_io_stop(c->master->loop, &c->accept);
+}
+
+static void on_accept(struct ev_loop *loop, ev_io *w, int revents)
+{
+    struct control *c = w->data;
+    int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd >= 0) {
+        client_open(c, fd);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        log_warn("control_socket %s: %s", c->path, strerror(errno));
+        ev_io_stop(loop, w);
+        ev_timer_set(&c->pause, PAUSE_S, 0.);
+        ev_timer_start(loop, &c->pause);
+    }
+}
+
+static void on_pause_end(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct control *c = w->data;
+
+    if (c->accept.fd >= 0 && c->client_count < CLIENTS_MAX)
+        ev_io_start(loop, &c->accept);
+}
+
+void control_init(struct control *c, struct master *m)
+{
+    c->master = m;
+    c->path = NULL;
+    c->client_count = 0;
+    list_init(&c->clients);
+    ev_io_init(&c->accept, on_accept, -1, EV_READ);
+    c->accept.data = c;
+    ev_timer_init(&c->pause, on_pause_end, 0., 0.);
+    c->pause.data = c;
+}
+
+bool control_open(struct control *c, const char *path, struct buf *why)
+{
+    int fd = unix_socket_bind(path, 0600, &c->id);
+
+    if (fd >= 0 && listen(fd, BACKLOG) < 0) {
+        unix_socket_unlink(path, &c->id);
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0) {
+        buf_printf(why, "control_socket %s: %s", path, strerror(errno));
+        if (errno == EADDRINUSE)
+            buf_printf(why, " (another server answers there, or the file is no socket)");
+        return false;
+    }
+    c->path = xstrdup(path);
+    ev_io_set(&c->accept, fd, EV_READ);
+    ev_io_start(c->master->loop, &c->accept);
+    return true;
+}
+
+void control_begin(struct control *c, enum operation operation)
+{
+    LIST_EACH (at, &c->clients) {
+        struct client *client = CONTAINER_OF(at, struct client, link);
+
+        if (client->state == CLIENT_WAITING && client->operation == operation)
+            client->state = CLIENT_RUNNING;
+    }
+}
+
+void control_answer(struct control *c, enum operation operation, bool is_ok, const char *text)
+{
+    LIST_EACH_SAFE (at, after, &c->clients) {
+        struct client *client = CONTAINER_OF(at, struct client, link);
+
+        if (client->state == CLIENT_RUNNING && client->operation == operation)
+            client_answer(client, is_ok, text);
+    }
+}
+
+void control_end(struct control *c)
+{
+    if (c->path == NULL)
+        return;
+    unix_socket_unlink(c->path, &c->id);
+    LIST_EACH_SAFE (at, after, &c->clients) {
+        struct client *client = CONTAINER_OF(at, struct client, link);
+
+        if (client->state == CLIENT_ENDING)
+            client_answer(client, true, "stopped");
+    }
+}
+
+void control_fini(struct control *c, struct ev_loop *loop)
+{
+    LIST_EACH_SAFE (at, after, &c->clients)
+        client_close(CONTAINER_OF(at, struct client, link), loop);
+    if (loop != NULL) {
+        ev_io_stop(loop, &c->accept);
+        ev_timer_stop(loop, &c->pause);
+    }
+    if (c->accept.fd >= 0)
+        close(c->accept.fd);
+    ev_io_init(&c->accept, on_accept, -1, EV_READ);
+    free(c->path);
+    c->path = NULL;
+}

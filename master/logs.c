@@ -1,0 +1,87 @@
+#include "master/logs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/xmalloc.h"
+
+static bool is_folder_missing(struct str path, struct str *folder)
+{
+    struct stat st;
+    size_t n = path.n;
+    bool is_missing;
+    char *name;
+
+    while (n > 1 && path.p[n - 1] != '/')
+        n--;
+    *folder = (struct str){ path.p, n > 1 ? n - 1 : n };
+    name = str_dup(*folder);
+    is_missing = stat(name, &st) < 0 && errno == ENOENT;
+    free(name);
+    return is_missing;
+}
+
+static void add_error(struct buf *errors, const char *setting, const char *path)
+{
+    int error = errno;
+    struct str folder;
+
+    buf_printf(errors, "%s %s: %s", setting, path, strerror(error));
+    if (error == ENOENT && is_folder_missing(str_of(path), &folder))
+        buf_printf(errors, " (create the folder %.*s first)", STR_ARG(folder));
+    buf_add_char(errors, '\n');
+}
+
+static int open_log(const char *path)
+{
+    /* O_NONBLOCK: a FIFO without a reader fails at once instead of hanging the master. */
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+}
+
+static int open_error_log(const struct config *config, bool is_daemon)
+{
+    if (config->error_log != NULL)
+        return open_log(config->error_log);
+    if (is_daemon)
+        return open("/dev/null", O_WRONLY | O_CLOEXEC);
+    return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+}
+
+bool logs_open(struct logs *logs, const struct config *config, bool is_daemon, struct buf *errors)
+{
+    size_t errors_before = errors->n;
+
+    logs->count = 1 + config->access_log_count;
+    logs->fds = xmalloc(logs->count * sizeof(*logs->fds));
+    logs->fds[0] = open_error_log(config, is_daemon);
+    if (logs->fds[0] < 0)
+        add_error(errors, "error_log", config->error_log != NULL ? config->error_log : "stderr");
+    for (size_t i = 0; i < config->access_log_count; i++) {
+        logs->fds[1 + i] = open_log(config->access_logs[i]);
+        if (logs->fds[1 + i] < 0)
+            add_error(errors, "access_log", config->access_logs[i]);
+    }
+    if (errors->n == errors_before)
+        return true;
+    logs_fini(logs);
+    return false;
+}
+
+void logs_fini(struct logs *logs)
+{
+    for (size_t i = 0; i < logs->count; i++)
+        if (logs->fds[i] >= 0)
+            close(logs->fds[i]);
+    free(logs->fds);
+    *logs = (struct logs){ NULL, 0 };
+}
+
+void logs_give(struct logs *logs)
+{
+    for (size_t i = 0; i < logs->count; i++)
+        logs->fds[i] = -1;
+}

@@ -1,0 +1,87 @@
+/*
+ * remuda - the command: reads its arguments and does the one thing that they ask for.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/proctitle.h"
+#include "config/config.h"
+#include "master/args.h"
+#include "master/client.h"
+#include "master/master.h"
+#include "master/source.h"
+
+static void print_ok(const struct source *source, const struct config *config)
+{
+    printf("%s: ok (%zu address%s, %zu site%s, %u worker%s)\n", source_name(source),
+           config->listen_count, config->listen_count == 1 ? "" : "es", config->site_count,
+           config->site_count == 1 ? "" : "s", config->workers, config->workers == 1 ? "" : "s");
+}
+
+/* -t and --dump: nothing but reading. */
+static int check_config(const struct args *args)
+{
+    struct source source;
+    struct buf errors = { 0 };
+    struct config *config = NULL;
+
+    if (source_init(&source, args, &errors))
+        config = source_parse(&source, &errors);
+    if (config == NULL)
+        fputs(buf_cstr(&errors), stderr);
+    else if (args->action == ACTION_DUMP)
+        config_dump(config, stdout);
+    else
+        print_ok(&source, config);
+    source_fini(&source);
+    buf_fini(&errors);
+    if (config == NULL)
+        return EXIT_FAILED;
+    config_free(&config);
+    return EXIT_OK;
+}
+
+static int run(const struct args *args)
+{
+    switch (args->action) {
+    case ACTION_HELP:
+        fputs(args_help, stdout);
+        return EXIT_OK;
+    case ACTION_VERSION:
+        puts("remuda " REMUDA_VERSION);
+        return EXIT_OK;
+    case ACTION_FULL:
+        config_write_full(stdout);
+        return EXIT_OK;
+    case ACTION_TEST:
+    case ACTION_DUMP:
+        return check_config(args);
+    case ACTION_VERB:
+        return client_run(args);
+    case ACTION_SERVE:
+        break;
+    }
+    return master_run(args);
+}
+
+int main(int argc, char **argv)
+{
+    struct args args;
+    struct buf error = { 0 };
+    int result;
+
+    if (!args_parse(argc, argv, &args, &error)) {
+        fprintf(stderr, "remuda: %s\n", buf_cstr(&error));
+        buf_fini(&error);
+        return EXIT_USAGE;
+    }
+    buf_fini(&error);
+    if (args.action == ACTION_SERVE)
+        proctitle_init(argc, argv);
+    result = run(&args);
+    if (fflush(stdout) == EOF) {
+        perror("remuda: stdout");
+        return EXIT_FAILED;
+    }
+    return result;
+}

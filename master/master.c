@@ -1,0 +1,441 @@
+#include "master/master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/proctitle.h"
+#include "common/xmalloc.h"
+#include "master/daemon.h"
+#include "master/lines.h"
+#include "master/process.h"
+#include "master/status.h"
+#include "master/supervise.h"
+#include "worker/worker.h"
+
+/* A port that the last server is just letting go of is waited for so long. */
+enum { PORT_PATIENCE_MS = 2500, START_LIMIT_S = 60, NOFILE_ENOUGH = 1 << 20 };
+
+static const int master_signals[] = { SIGTERM, SIGINT,  SIGQUIT,  SIGHUP, SIGUSR1,
+                                      SIGUSR2, SIGCHLD, SIGWINCH, 0 };
+
+static bool has_log_file(const struct master *m)
+{
+    return m->now.logs.count > 0 && m->now.config->error_log != NULL;
+}
+
+/* In the terminal's foreground a WINCH is a window that was resized, not an order. */
+static bool is_window_resized(const struct signalfd_siginfo *info)
+{
+    bool is_foreground;
+    int tty;
+
+    if (info->ssi_code == SI_KERNEL)
+        return true;
+    tty = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (tty < 0)
+        return false;
+    is_foreground = tcgetpgrp(tty) == getpgrp();
+    close(tty);
+    return is_foreground;
+}
+
+static void on_signal(void *data, const struct signalfd_siginfo *info)
+{
+    struct master *m = data;
+
+    if (info->ssi_signo != SIGCHLD)
+        log_info("signal %u (%s) from process %u", info->ssi_signo, strsignal((int)info->ssi_signo),
+                 info->ssi_pid);
+    switch (info->ssi_signo) {
+    case SIGTERM:
+    case SIGINT:
+        master_stop(m, true);
+        break;
+    case SIGQUIT:
+        master_stop(m, false);
+        break;
+    case SIGHUP:
+        transaction_want(m, OPERATION_RELOAD);
+        break;
+    case SIGUSR1:
+        transaction_want(m, OPERATION_REOPEN);
+        break;
+    case SIGCHLD:
+        supervise_reap(m);
+        break;
+    case SIGWINCH:
+        if (!is_window_resized(info))
+            supervise_drain(m);
+        break;
+    case SIGUSR2:
+        log_warn("signal USR2: this version cannot upgrade in place");
+        break;
+    }
+}
+
+void master_redirect(const struct master *m)
+{
+    daemon_redirect(m->now.config->error_log != NULL ? m->now.logs.fds[0] : -1);
+}
+
+/* What a terminal's user wants to know, and nothing that looks like a log. */
+static void announce(const struct master *m)
+{
+    struct buf text = { 0 };
+
+    if (m->now.source.path != NULL)
+        return;
+    for (size_t i = 0; i < m->now.config->site_count; i++) {
+        const struct site *site = &m->now.config->sites[i];
+
+        if (site->route_count > 0 && site->routes[site->route_count - 1].scope.root != NULL)
+            buf_printf(&text, "Serving %s at\n", site->routes[site->route_count - 1].scope.root);
+    }
+    status_write_urls(m, "    ", &text);
+    if (m->is_daemon)
+        buf_printf(&text, "Stop it with: kill %d\n", (int)getpid());
+    else
+        buf_printf(&text, "Stop it with Ctrl-C.\n");
+    fputs(buf_cstr(&text), stdout);
+    fflush(stdout);
+    buf_fini(&text);
+}
+
+static void start_failed(struct master *m)
+{
+    ev_timer_stop(m->loop, &m->start_limit);
+    lines_report(&m->start_errors, has_log_file(m));
+    m->exit_code = EXIT_FAILED;
+    master_stop(m, true);
+}
+
+static void start_done(struct master *m)
+{
+    ev_timer_stop(m->loop, &m->start_limit);
+    m->phase = PHASE_RUNNING;
+    log_notice("ready: %u worker%s, generation %llu", m->slot_count, m->slot_count == 1 ? "" : "s",
+               (unsigned long long)m->now.number);
+    announce(m);
+    if (m->is_daemon)
+        master_redirect(m);
+    daemon_ready(&m->ready_fd);
+    transaction_advance(m); /* a HUP may have come early */
+}
+
+void master_add_start_error(struct master *m, const char *line)
+{
+    lines_add_once(&m->start_errors, line);
+}
+
+void master_check_start(struct master *m)
+{
+    bool is_complete = true;
+
+    if (m->phase != PHASE_STARTING)
+        return;
+    LIST_EACH (at, &m->processes)
+        if (CONTAINER_OF(at, struct process, link)->state == PROCESS_STARTING)
+            is_complete = false;
+    /* Failures wait for each other, so that the operator gets all of them. */
+    if (is_complete && m->start_errors.n > 0)
+        start_failed(m);
+    else if (is_complete)
+        start_done(m);
+}
+
+static void on_start_limit(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct master *m = w->data;
+
+    master_add_start_error(m, "not every worker became ready within a minute");
+    start_failed(m);
+}
+
+void master_stop(struct master *m, bool is_fast)
+{
+    enum phase phase = is_fast ? PHASE_STOPPING : PHASE_QUITTING;
+
+    if (m->phase >= phase)
+        return;
+    log_notice(is_fast ? "stopping" : "quitting: what is under way will be finished");
+    m->phase = phase;
+    ev_timer_stop(m->loop, &m->start_limit);
+    transaction_cancel(m);
+    if (m->is_single) {
+        if (is_fast || m->worker == NULL)
+            ev_break(m->loop, EVBREAK_ALL);
+        else
+            worker_quit(m->worker);
+        return;
+    }
+    supervise_end(m, is_fast);
+    /* The workers have copies, with what is queued there; new clients are refused from here on. */
+    listen_table_close(&m->listeners);
+    if (list_is_empty(&m->processes))
+        ev_break(m->loop, EVBREAK_ALL);
+}
+
+/* Many connections need many descriptors, and the default is from other days. */
+static void raise_open_files(const struct config *config)
+{
+    struct rlimit limit;
+    rlim_t workers_have;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    if (limit.rlim_cur < limit.rlim_max && limit.rlim_cur < NOFILE_ENOUGH) {
+        limit.rlim_cur = limit.rlim_max < NOFILE_ENOUGH ? limit.rlim_max : NOFILE_ENOUGH;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    workers_have = config->rlimit_nofile > 0 ? config->rlimit_nofile : limit.rlim_cur;
+    if (workers_have < config->worker_connections)
+        log_warn("worker_connections is %llu, but a worker may open only %llu files; "
+                 "set worker_rlimit_nofile",
+                 (unsigned long long)config->worker_connections, (unsigned long long)workers_have);
+}
+
+static void check_backlog(const struct config *config)
+{
+    char text[32] = "";
+    uint64_t most;
+    ssize_t n;
+    int fd = open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (n <= 0 || !str_to_u64((struct str){ text, strcspn(text, "\n") }, &most))
+        return;
+    if (most < config->backlog)
+        log_notice("listen_backlog is %u, but the kernel allows %llu (net.core.somaxconn)",
+                   config->backlog, (unsigned long long)most);
+}
+
+static bool load(struct master *m, const struct args *args, struct buf *errors)
+{
+    if (!source_init(&m->now.source, args, errors))
+        return false;
+    m->now.config = source_parse(&m->now.source, errors);
+    if (m->now.config == NULL)
+        return false;
+    m->start_config = source_parse(&m->now.source, errors);
+    m->now.number = m->transaction.last_number = 1;
+    m->is_daemon = args->is_daemon_set ? args->is_daemon : m->start_config->daemon;
+    m->slot_count = supervise_slots_of(m, m->now.config);
+    return m->start_config != NULL;
+}
+
+static bool open_pid_file(struct master *m, struct buf *errors)
+{
+    const struct config *config = m->start_config;
+    struct buf why = { 0 };
+    enum pid_file_result result = PID_FILE_OK;
+
+    if (config->pid_file != NULL)
+        result = pid_file_open(&m->pid_file, config->pid_file, &why);
+    if (result == PID_FILE_FAILED && config->is_pid_file_default) {
+        log_warn("%s (going on without it; `pid_file: off` says so)", buf_cstr(&why));
+        result = PID_FILE_OK;
+    }
+    if (result != PID_FILE_OK)
+        buf_printf(errors, "%s\n", buf_cstr(&why));
+    buf_fini(&why);
+    return result == PID_FILE_OK;
+}
+
+static bool open_control(struct master *m, struct buf *errors)
+{
+    const struct config *config = m->start_config;
+    struct buf why = { 0 };
+    bool is_open = true;
+
+    if (config->control_socket != NULL)
+        is_open = control_open(&m->control, config->control_socket, &why);
+    if (!is_open && config->is_control_socket_default) {
+        log_warn("%s (going on without it; signals still work)", buf_cstr(&why));
+        is_open = true;
+    }
+    if (!is_open)
+        buf_printf(errors, "%s\n", buf_cstr(&why));
+    buf_fini(&why);
+    return is_open;
+}
+
+static bool open_listeners(struct master *m, struct buf *errors)
+{
+    const struct config *config = m->now.config;
+
+    if (!listen_table_prepare(&m->listeners, config, m->slot_count, PORT_PATIENCE_MS, errors))
+        return false;
+    if (!listen_table_listen(&m->listeners, config, errors)) {
+        listen_table_abort(&m->listeners);
+        return false;
+    }
+    listen_table_commit(&m->listeners);
+    for (size_t i = 0; i < m->listeners.count; i++) {
+        char text[ADDRESS_TEXT_MAX];
+
+        address_format(&m->listeners.rows[i].actual, text);
+        log_notice("listening on %s", text);
+    }
+    return true;
+}
+
+/* In the order in which an error is most useful: nothing is bound beside a running server. */
+static bool open_all(struct master *m, struct buf *errors)
+{
+    if (!open_pid_file(m, errors))
+        return false;
+    if (!logs_open(&m->now.logs, m->now.config, m->is_daemon, errors))
+        return false;
+    log_set_fd(m->now.logs.fds[0]);
+    if (m->is_daemon && m->now.config->error_log == NULL)
+        fputs("remuda: warning: a daemon has no stderr: set error_log to see what it says\n",
+              stderr);
+    raise_open_files(m->start_config);
+    check_backlog(m->now.config);
+    if (!privileges_resolve(&m->privileges, m->start_config, errors))
+        return false;
+    if (!open_listeners(m, errors) || !open_control(m, errors))
+        return false;
+    m->shared = shared_new(&m->shared_fd);
+    if (m->shared == NULL) {
+        buf_printf(errors, "shared memory for the counters: %s\n", strerror(errno));
+        return false;
+    }
+    atomic_store(&m->shared->generation, m->now.number);
+    if (signals_open(&m->signals, m->loop, master_signals, on_signal, m) == 0)
+        return true;
+    buf_printf(errors, "signalfd: %s\n", strerror(errno));
+    return false;
+}
+
+/* One process for everything: it becomes what its worker would be, once all is open. */
+static bool become_worker(struct master *m, struct buf *errors)
+{
+    if (!m->is_single)
+        return true;
+    return privileges_drop(&m->privileges, m->start_config->no_new_privs, errors) == 0;
+}
+
+static void start_workers(struct master *m)
+{
+    ev_timer_start(m->loop, &m->start_limit);
+    supervise_fill(m);
+    if (m->is_single && m->worker == NULL) {
+        struct process *p = m->slots[0].process;
+
+        if (p != NULL)
+            process_read_rest(p);
+        master_add_start_error(m, p != NULL && p->failure[0] != '\0' ? p->failure
+                                                                     : "the worker did not start");
+        start_failed(m);
+    }
+    master_check_start(m); /* not one could be forked */
+}
+
+static void close_all(struct master *m)
+{
+    if (m->worker != NULL) {
+        worker_free(&m->worker);
+        if (m->now.logs.count > 0)
+            log_set_fd(m->now.logs.fds[0]); /* the worker's own copy is closed */
+    }
+    listen_table_close(&m->listeners);
+    pid_file_remove(&m->pid_file);
+    if (m->exit_code == EXIT_OK)
+        log_notice("stopped");
+    control_end(&m->control);
+}
+
+static struct master *master_new(const struct args *args)
+{
+    struct master *m = xcalloc(1, sizeof(*m));
+
+    m->is_single = args->is_single;
+    m->ready_fd = m->shared_fd = -1;
+    m->signals.io.fd = -1;
+    m->pid_file = PID_FILE_NONE;
+    control_init(&m->control, m);
+    transaction_init(m);
+    supervise_init(m);
+    ev_timer_init(&m->start_limit, on_start_limit, START_LIMIT_S, 0.);
+    m->start_limit.data = m;
+    return m;
+}
+
+void master_fini(struct master *m)
+{
+    if (m->loop != NULL)
+        ev_loop_destroy(m->loop);
+    m->loop = NULL;
+    control_fini(&m->control, NULL);
+    signals_close(&m->signals, NULL);
+    LIST_EACH_SAFE (at, after, &m->processes)
+        process_free(CONTAINER_OF(at, struct process, link), NULL);
+    transaction_fini(&m->transaction);
+    listen_table_fini(&m->listeners);
+    pid_file_close(&m->pid_file);
+    shared_free(&m->shared, &m->shared_fd);
+    privileges_fini(&m->privileges);
+    edition_fini(&m->now);
+    config_free(&m->start_config);
+    buf_fini(&m->start_errors);
+    if (m->ready_fd >= 0)
+        close(m->ready_fd);
+    m->ready_fd = -1;
+}
+
+static bool start(struct master *m, const struct args *args, struct buf *errors)
+{
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+    sigaction(SIGPIPE, &ignore, NULL);
+    log_init(m->now.config->log_level, 0);
+    if (m->is_daemon && (m->ready_fd = daemon_fork()) < 0) {
+        buf_printf(errors, "going to the background: %s\n", strerror(errno));
+        return false;
+    }
+    /* After the fork: an epoll descriptor must not be shared with the one who waits. */
+    m->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    if (m->loop == NULL) {
+        buf_printf(errors, "no event loop: epoll failed\n");
+        return false;
+    }
+    proctitle_set("remuda: master process %s", source_name(&m->now.source));
+    return open_all(m, errors) && become_worker(m, errors);
+}
+
+int master_run(const struct args *args)
+{
+    struct master *m = master_new(args);
+    struct buf errors = { 0 };
+    int exit_code = EXIT_FAILED;
+
+    if (!load(m, args, &errors)) {
+        fputs(buf_cstr(&errors), stderr);
+    } else if (!start(m, args, &errors)) {
+        lines_report(&errors, has_log_file(m));
+        m->exit_code = EXIT_FAILED;
+        close_all(m);
+    } else {
+        start_workers(m);
+        ev_run(m->loop, 0);
+        close_all(m);
+        exit_code = m->exit_code;
+    }
+    buf_fini(&errors);
+    log_set_fd(STDERR_FILENO);
+    master_fini(m);
+    free(m);
+    return exit_code;
+}

@@ -1,0 +1,94 @@
+/*
+ * master - the process that must not fall. It owns the sockets, keeps a worker in every slot and
+ * passes on what the operator asks for. It parses no HTTP and touches no connection.
+ *
+ *     process      one worker process: fork, channel, end        child       its main()
+ *     supervise    slots: who is missing, who leaves, who died
+ *     transaction  reload and reopen, one at a time, and their answers
+ *     control      the same verbs over a Unix socket, answered   status      what runs
+ *
+ * All of it is one thread on one loop, and all state hangs on the one struct below.
+ */
+#ifndef MASTER_MASTER_H
+#define MASTER_MASTER_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "common/list.h"
+#include "common/shared.h"
+#include "config/config.h"
+#include "master/args.h"
+#include "master/backoff.h"
+#include "master/control.h"
+#include "master/edition.h"
+#include "master/listen_table.h"
+#include "master/pid_file.h"
+#include "master/privileges.h"
+#include "master/signals.h"
+#include "master/transaction.h"
+
+struct process;
+struct worker;
+
+enum phase {
+    PHASE_STARTING, /* until every worker serves */
+    PHASE_RUNNING,
+    PHASE_QUITTING, /* workers finish what is under way */
+    PHASE_STOPPING, /* they end now */
+};
+
+/* A place for a worker; its number picks the listeners and the counters. */
+struct slot {
+    struct process *process; /* serves, or is about to; NULL: none */
+    struct backoff backoff;
+    ev_timer respawn; /* active: the slot waits for its next worker */
+};
+
+struct master {
+    struct ev_loop *loop;
+    enum phase phase;
+    bool is_single; /* serves itself: no processes, `worker` instead */
+    bool is_daemon;
+    bool is_drained; /* WINCH came: no workers until HUP */
+    int exit_code;
+    int ready_fd;            /* the waiting parent of --daemon; -1: none */
+    struct buf start_errors; /* one line each, no line twice */
+    ev_timer start_limit;
+
+    struct edition now;          /* what workers run; commit replaces it */
+    struct config *start_config; /* what a living process cannot change; owned */
+    struct privileges privileges;
+    struct listen_table listeners;
+    struct pid_file pid_file;
+    struct shared *shared; /* owned */
+    int shared_fd;
+
+    struct signals signals;
+    struct transaction transaction;
+    struct control control;
+
+    struct slot slots[CONFIG_WORKERS_MAX];
+    unsigned slot_count;   /* slots that should have a worker */
+    struct list processes; /* struct process, leaving ones too */
+    struct worker *worker; /* --single; NULL: none */
+};
+
+/* Serves until told to end; the exit code. */
+int master_run(const struct args *args);
+
+/* Ends the server, workers first; a second call may only make it faster. */
+void master_stop(struct master *m, bool is_fast);
+
+/* A worker became ready, failed or ended: is the start complete, or has it failed? */
+void master_check_start(struct master *m);
+void master_add_start_error(struct master *m, const char *line);
+
+/* A daemon's standard streams, to its error log as it is now. */
+void master_redirect(const struct master *m);
+
+/* Releases memory and descriptors, and nothing outside the process: children do it too. */
+void master_fini(struct master *m);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * process - one worker process as the master sees it: its pid, its channel, what it last said.
+ *
+ * It lives from fork(2) until waitpid(2) has returned it. A leaving one keeps its slot's number
+ * but not the slot: the next worker there need not wait for its last download. With --single the
+ * "process" is the master itself, with both ends of the channel on one loop.
+ */
+#ifndef MASTER_PROCESS_H
+#define MASTER_PROCESS_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "common/channel.h"
+#include "common/list.h"
+
+struct master;
+
+enum process_state {
+    PROCESS_STARTING, /* has not said READY yet */
+    PROCESS_SERVING,
+    PROCESS_LEAVING, /* was told to quit or stop */
+};
+
+enum answer { ANSWER_NONE, ANSWER_DUE, ANSWER_YES, ANSWER_NO };
+
+struct process {
+    struct list link; /* in master->processes */
+    struct master *master;
+    unsigned slot;
+    pid_t pid;
+    enum process_state state;
+    enum answer answer;  /* to the running transaction's last question */
+    uint64_t generation; /* the one it runs */
+    ev_tstamp started_at;
+    ev_io channel;                  /* fd -1: the worker closed its end */
+    ev_timer kill_limit;            /* active: it must end before */
+    char failure[CHANNEL_TEXT_MAX]; /* why it could not start; "": it did not say */
+};
+
+/* Starts a worker for the slot. NULL: errno of fork(2) or socketpair(2). */
+struct process *process_spawn(struct master *m, unsigned slot);
+
+/* A worker whose channel is full or closed is beyond talking to, and killed. False: it was. */
+bool process_send(struct process *p, enum message_type type, uint64_t generation);
+
+/* Finish and end; `limit_ms` later it is killed, 0: never. */
+void process_quit(struct process *p, uint64_t limit_ms);
+/* End now; killed if it does not. */
+void process_stop(struct process *p);
+void process_kill(struct process *p);
+
+/* Takes what is left in the channel of a process that has ended: its last words. */
+void process_read_rest(struct process *p);
+
+/* Frees it and its descriptor; `loop` NULL: the loop is gone already. */
+void process_free(struct process *p, struct ev_loop *loop);
+
+#endif

@@ -1,0 +1,280 @@
+/*
+ * reload - one config generation after another in the same processes; see transaction.h.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/xmalloc.h"
+#include "master/master.h"
+#include "master/process.h"
+#include "master/supervise.h"
+
+static bool is_text_same(const char *a, const char *b)
+{
+    return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
+}
+
+/* A living process keeps what it has; the operator hears which settings wait. */
+static void note_fixed_settings(struct master *m, const struct config *new)
+{
+    const struct config *old = m->start_config;
+    const struct {
+        const char *name;
+        bool is_same;
+    } fixed[] = {
+        { "user", is_text_same(old->user, new->user) },
+        { "group", is_text_same(old->group, new->group) },
+        { "no_new_privs", old->no_new_privs == new->no_new_privs },
+        { "worker_rlimit_nofile", old->rlimit_nofile == new->rlimit_nofile },
+        { "worker_cpu_affinity", old->cpu_affinity == new->cpu_affinity },
+        { "daemon", old->daemon == new->daemon },
+        { "pid_file", is_text_same(old->pid_file, new->pid_file) },
+        { "control_socket", is_text_same(old->control_socket, new->control_socket) },
+    };
+    struct buf *notes = &m->transaction.notes;
+
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
+        if (!fixed[i].is_same)
+            buf_printf(notes, "%s%s",
+                       notes->n > 0 ? ", " : "takes effect at the next start: ", fixed[i].name);
+}
+
+/* All that can fail in the master comes before a worker hears of it. */
+static bool open_next(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+    struct edition *next = &t->next;
+
+    if (!source_again(&next->source, &m->now.source, &t->errors))
+        return false;
+    next->config = source_parse(&next->source, &t->errors);
+    if (next->config == NULL)
+        return false;
+    note_fixed_settings(m, next->config);
+    if (!logs_open(&next->logs, next->config, m->is_daemon, &t->errors))
+        return false;
+    /* No patience: waiting for a port would keep the master from everything else. */
+    return listen_table_prepare(&m->listeners, next->config, supervise_slots_of(m, next->config), 0,
+                                &t->errors);
+}
+
+static bool ask_to_prepare(struct master *m, struct process *p)
+{
+    struct bundle bundle;
+    int result;
+
+    if (p->channel.fd < 0)
+        return false;
+    edition_bundle(&m->transaction.next, &m->listeners, p->slot, &bundle);
+    result = bundle_send(&bundle, p->channel.fd);
+    bundle_fini(&bundle);
+    if (result == 0)
+        return true;
+    if (errno != EPIPE) {
+        char line[128];
+
+        snprintf(line, sizeof(line), "worker %u cannot be told of the new config: %s", p->slot + 1,
+                 strerror(errno));
+        transaction_add_error(m, line);
+    }
+    /* Part of it may be on its way, and would be taken for part of the next one. */
+    process_kill(p);
+    return false;
+}
+
+static void fail(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+
+    edition_fini(&t->next);
+    transaction_end(m, false, buf_cstr(&t->errors));
+}
+
+void reload_begin(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+    unsigned count;
+
+    if (!open_next(m)) {
+        fail(m);
+        return;
+    }
+    /* Never used twice, so that a late answer to an aborted reload is known as such. */
+    t->next.number = ++t->last_number;
+    count = supervise_slots_of(m, t->next.config);
+    t->asked_count = 0;
+    t->ends_drain = true;
+    transaction_step(m, STEP_PREPARING);
+    for (unsigned i = 0; i < m->slot_count && i < count; i++) {
+        struct process *p = m->slots[i].process;
+
+        if (p != NULL && ask_to_prepare(m, p)) {
+            p->answer = ANSWER_DUE;
+            t->asked_count++;
+        }
+    }
+}
+
+static void abort_reload(struct master *m)
+{
+    for (unsigned i = 0; i < m->slot_count; i++) {
+        struct process *p = m->slots[i].process;
+
+        if (p != NULL && p->answer != ANSWER_NONE)
+            process_send(p, MESSAGE_ABORT, m->transaction.next.number);
+    }
+    listen_table_abort(&m->listeners);
+    fail(m);
+}
+
+static void switch_generation(struct master *m)
+{
+    struct edition old = m->now;
+
+    m->now = m->transaction.next;
+    m->transaction.next = (struct edition){ .number = 0 };
+    m->slot_count = supervise_slots_of(m, m->now.config);
+    atomic_store(&m->shared->generation, m->now.number);
+    log_set_fd(m->now.logs.fds[0]);
+    log_set_level(m->now.config->log_level);
+    if (m->is_daemon)
+        master_redirect(m);
+    edition_fini(&old);
+}
+
+static void commit(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+    uint64_t number = t->next.number;
+    unsigned asked = 0;
+
+    for (unsigned i = 0; i < m->slot_count; i++) {
+        struct process *p = m->slots[i].process;
+
+        if (p == NULL || p->answer != ANSWER_YES)
+            continue;
+        asked++;
+        p->answer = process_send(p, MESSAGE_COMMIT, number) ? ANSWER_DUE : ANSWER_NONE;
+    }
+    log_debug("reload: generation %llu committed by the master, %u workers told",
+              (unsigned long long)number, asked);
+    switch_generation(m);
+    transaction_step(m, STEP_COMMITTING);
+}
+
+/* All that had a vote died of it: that config must not become the only one. */
+static bool is_everybody_dead(const struct master *m)
+{
+    if (m->transaction.asked_count == 0)
+        return false; /* drained, or waiting out a pause that this reload may well cure */
+    for (unsigned i = 0; i < m->slot_count; i++)
+        if (m->slots[i].process != NULL && m->slots[i].process->answer == ANSWER_YES)
+            return false;
+    return true;
+}
+
+static void decide(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+
+    if (t->errors.n == 0 && is_everybody_dead(m))
+        transaction_add_error(m, "no worker is left to take the new config");
+    if (t->errors.n == 0 && listen_table_listen(&m->listeners, t->next.config, &t->errors))
+        commit(m);
+    else
+        abort_reload(m);
+}
+
+static void fill(struct master *m)
+{
+    listen_table_commit(&m->listeners);
+    supervise_shrink(m);
+    if (m->transaction.ends_drain)
+        m->is_drained = false;
+    transaction_step(m, STEP_FILLING);
+    supervise_end_pauses(m);
+    supervise_fill(m);
+}
+
+static unsigned count_state(const struct master *m, enum process_state state)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < m->slot_count; i++)
+        count += m->slots[i].process != NULL && m->slots[i].process->state == state;
+    return count;
+}
+
+static void finish(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+    unsigned serving = count_state(m, PROCESS_SERVING);
+    struct buf text = { 0 };
+
+    buf_printf(&text, "generation %llu runs in %u worker%s", (unsigned long long)m->now.number,
+               serving, serving == 1 ? "" : "s");
+    if (m->is_drained)
+        buf_printf(&text, "; they were drained meanwhile");
+    else if (serving < m->slot_count)
+        buf_printf(&text, " of %u; the others could not be started, see the error log",
+                   m->slot_count);
+    if (t->notes.n > 0)
+        buf_printf(&text, "\n%s", buf_cstr(&t->notes));
+    transaction_end(m, m->is_drained || serving == m->slot_count, buf_cstr(&text));
+    buf_fini(&text);
+}
+
+void reload_advance(struct master *m)
+{
+    switch (m->transaction.step) {
+    case STEP_PREPARING:
+        if (!transaction_is_answer_due(m))
+            decide(m);
+        break;
+    case STEP_COMMITTING:
+        if (!transaction_is_answer_due(m))
+            fill(m);
+        break;
+    case STEP_FILLING:
+        if (count_state(m, PROCESS_STARTING) == 0)
+            finish(m);
+        break;
+    default:
+        break;
+    }
+}
+
+void reload_expired(struct master *m)
+{
+    if (m->transaction.step == STEP_PREPARING) {
+        transaction_add_silent(m);
+    } else if (m->transaction.step == STEP_COMMITTING) {
+        /* The decision stands: who cannot follow it is replaced by one who runs it. */
+        LIST_EACH (at, &m->processes) {
+            struct process *p = CONTAINER_OF(at, struct process, link);
+
+            if (p->answer != ANSWER_DUE)
+                continue;
+            log_error("worker %u (pid %d) does not switch to the new config: killed", p->slot + 1,
+                      (int)p->pid);
+            p->answer = ANSWER_NONE;
+            process_kill(p);
+        }
+    } else {
+        finish(m);
+    }
+}
+
+void reload_cancel(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+
+    if (t->step == STEP_PREPARING) {
+        listen_table_abort(&m->listeners);
+        edition_fini(&t->next);
+    } else if (t->step == STEP_COMMITTING) {
+        listen_table_commit(&m->listeners);
+    }
+}

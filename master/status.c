@@ -1,0 +1,127 @@
+#include "master/status.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "master/master.h"
+#include "master/process.h"
+
+static void add_duration(struct buf *out, uint64_t s)
+{
+    if (s >= 86400)
+        buf_printf(out, "%llud ", (unsigned long long)(s / 86400));
+    if (s >= 3600)
+        buf_printf(out, "%lluh ", (unsigned long long)(s / 3600 % 24));
+    if (s >= 60)
+        buf_printf(out, "%llum ", (unsigned long long)(s / 60 % 60));
+    buf_printf(out, "%llus", (unsigned long long)(s % 60));
+}
+
+static void add_process(const struct master *m, const struct process *p, struct buf *out)
+{
+    static const char *const states[] = { "starting", "serving", "leaving" };
+    const struct shared_slot *shared = &m->shared->slots[p->slot];
+    uint64_t accepted = counter_read(shared, COUNTER_CONNECTIONS_ACCEPTED);
+    uint64_t closed = counter_read(shared, COUNTER_CONNECTIONS_CLOSED);
+    double up = ev_time() - p->started_at;
+
+    buf_printf(out, "worker %u: %s, pid %d, generation %llu, up ", p->slot + 1, states[p->state],
+               (int)p->pid, (unsigned long long)p->generation);
+    add_duration(out, up > 0 ? (uint64_t)up : 0);
+    /* The counters are the slot's, and it has one writer: a leaving worker's are its heir's. */
+    if (m->slots[p->slot].process == p)
+        buf_printf(out, ", %llu connections, %llu requests",
+                   (unsigned long long)(accepted > closed ? accepted - closed : 0),
+                   (unsigned long long)counter_read(shared, COUNTER_REQUESTS));
+    buf_add_char(out, '\n');
+}
+
+static void add_last_reload(const struct transaction *t, struct buf *out)
+{
+    char at[32] = "";
+    struct tm tm;
+    struct str rest = buf_str(&t->result), line;
+
+    if (t->result.n == 0) {
+        buf_printf(out, "last reload: none\n");
+        return;
+    }
+    localtime_r(&t->result_at, &tm);
+    strftime(at, sizeof(at), "%Y-%m-%d %H:%M:%S", &tm);
+    line = str_cut(&rest, '\n');
+    buf_printf(out, "last reload: %s, %.*s\n", at, STR_ARG(line));
+    while (rest.p != NULL && rest.n > 0) {
+        line = str_cut(&rest, '\n');
+        buf_printf(out, "    %.*s\n", STR_ARG(line));
+    }
+}
+
+static void add_addresses(const struct master *m, struct buf *out)
+{
+    buf_printf(out, "listening:");
+    for (size_t i = 0; i < m->listeners.count; i++) {
+        char text[ADDRESS_TEXT_MAX];
+
+        address_format(&m->listeners.rows[i].actual, text);
+        buf_printf(out, "%s %s", i > 0 ? "," : "", text);
+    }
+    buf_add_char(out, '\n');
+}
+
+void status_write(const struct master *m, struct buf *out)
+{
+    static const char *const phases[] = { "starting", "running", "quitting", "stopping" };
+    uint64_t now = (uint64_t)time(NULL), started_at = m->shared->started_at;
+
+    buf_printf(out, "remuda " REMUDA_VERSION " is %s%s, pid %d, up ", phases[m->phase],
+               m->is_drained ? " (drained)" : "", (int)getpid());
+    add_duration(out, now > started_at ? now - started_at : 0);
+    buf_printf(out, ", generation %llu\nconfig: %s\n", (unsigned long long)m->now.number,
+               source_name(&m->now.source));
+    add_addresses(m, out);
+    buf_printf(out, "workers: %u, %llu respawned\n", m->slot_count,
+               (unsigned long long)atomic_load(&m->shared->respawns));
+    LIST_EACH (at, &m->processes)
+        add_process(m, CONTAINER_OF(at, struct process, link), out);
+    add_last_reload(&m->transaction, out);
+}
+
+static bool is_wildcard(const struct address *a)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
+
+    if (a->sa.ss_family == AF_INET)
+        return in->sin_addr.s_addr == htonl(INADDR_ANY);
+    return a->sa.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+}
+
+/* The IPv6 twin of a wildcard address has the same URL. */
+static bool is_twin(const struct listen_table *l, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (is_wildcard(&l->rows[i].actual) &&
+            address_port(&l->rows[i].actual) == address_port(&l->rows[at].actual))
+            return is_wildcard(&l->rows[at].actual);
+    return false;
+}
+
+void status_write_urls(const struct master *m, const char *indent, struct buf *out)
+{
+    for (size_t i = 0; i < m->listeners.count; i++) {
+        const struct address *a = &m->listeners.rows[i].actual;
+        char text[ADDRESS_TEXT_MAX];
+
+        address_format(a, text);
+        if (is_twin(&m->listeners, i))
+            continue;
+        if (a->sa.ss_family == AF_UNIX)
+            buf_printf(out, "%s%s\n", indent, text);
+        else if (is_wildcard(a))
+            buf_printf(out, "%shttp://localhost:%u/\n", indent, address_port(a));
+        else
+            buf_printf(out, "%shttp://%s/\n", indent, text);
+    }
+}

@@ -1,0 +1,224 @@
+#include "master/supervise.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "common/log.h"
+#include "master/process.h"
+
+/* On top of worker_shutdown_timeout, in which a worker ends by itself. */
+enum { QUIT_GRACE_MS = 2000 };
+
+static bool may_start(const struct master *m)
+{
+    return m->phase <= PHASE_RUNNING && !m->is_drained && !transaction_is_deciding(m);
+}
+
+unsigned supervise_slots_of(const struct master *m, const struct config *config)
+{
+    return m->is_single ? 1 : config->workers;
+}
+
+static void wait_for_respawn(struct master *m, struct slot *slot, unsigned delay_ms)
+{
+    ev_timer_set(&slot->respawn, delay_ms / 1000., 0.);
+    ev_timer_start(m->loop, &slot->respawn);
+}
+
+static void start_worker(struct master *m, unsigned number)
+{
+    struct slot *slot = &m->slots[number];
+
+    slot->process = process_spawn(m, number);
+    if (slot->process == NULL) {
+        log_error("worker %u could not be started: %s", number + 1, strerror(errno));
+        if (m->phase == PHASE_STARTING)
+            master_add_start_error(m, "a worker could not be started (fork)");
+        else
+            wait_for_respawn(m, slot, backoff_next(&slot->backoff, 0));
+        return;
+    }
+    atomic_store(&m->shared->slots[number].pid, slot->process->pid);
+    log_notice("worker %u started, pid %d", number + 1, (int)slot->process->pid);
+}
+
+static void on_respawn(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    supervise_fill(w->data);
+}
+
+void supervise_init(struct master *m)
+{
+    list_init(&m->processes);
+    for (unsigned i = 0; i < CONFIG_WORKERS_MAX; i++) {
+        ev_timer_init(&m->slots[i].respawn, on_respawn, 0., 0.);
+        m->slots[i].respawn.data = m;
+    }
+}
+
+void supervise_fill(struct master *m)
+{
+    for (unsigned i = 0; i < m->slot_count && may_start(m); i++)
+        if (m->slots[i].process == NULL && !ev_is_active(&m->slots[i].respawn))
+            start_worker(m, i);
+}
+
+void supervise_end_pauses(struct master *m)
+{
+    for (unsigned i = 0; i < m->slot_count; i++) {
+        ev_timer_stop(m->loop, &m->slots[i].respawn);
+        m->slots[i].backoff = (struct backoff){ 0 };
+    }
+}
+
+static void leave(struct master *m, struct slot *slot)
+{
+    uint64_t timeout_ms = m->now.config->worker_shutdown_timeout_ms;
+
+    ev_timer_stop(m->loop, &slot->respawn);
+    if (slot->process == NULL)
+        return;
+    process_quit(slot->process, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0);
+    slot->process = NULL;
+}
+
+void supervise_shrink(struct master *m)
+{
+    for (unsigned i = m->slot_count; i < CONFIG_WORKERS_MAX; i++) {
+        leave(m, &m->slots[i]);
+        /*
+         * At once: the worker drains its own copies and closes them. Ours would keep the group
+         * sending connections to a queue that nobody reads.
+         */
+        listen_table_close_slot(&m->listeners, i);
+    }
+}
+
+void supervise_drain(struct master *m)
+{
+    if (m->phase != PHASE_RUNNING || m->is_single || m->is_drained)
+        return;
+    log_notice("draining the workers; the sockets stay, HUP starts new workers");
+    m->is_drained = true;
+    m->transaction.ends_drain = false;
+    for (unsigned i = 0; i < m->slot_count; i++)
+        leave(m, &m->slots[i]);
+    transaction_advance(m);
+}
+
+void supervise_end(struct master *m, bool is_fast)
+{
+    uint64_t timeout_ms = m->now.config->worker_shutdown_timeout_ms;
+
+    for (unsigned i = 0; i < CONFIG_WORKERS_MAX; i++) {
+        ev_timer_stop(m->loop, &m->slots[i].respawn);
+        m->slots[i].process = NULL;
+    }
+    LIST_EACH (at, &m->processes) {
+        struct process *p = CONTAINER_OF(at, struct process, link);
+
+        if (is_fast)
+            process_stop(p);
+        else if (p->state != PROCESS_LEAVING)
+            process_quit(p, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0);
+    }
+}
+
+static void describe_end(int status, char *text, size_t room)
+{
+    if (WIFSIGNALED(status))
+        snprintf(text, room, "signal %d (%s%s)", WTERMSIG(status), strsignal(WTERMSIG(status)),
+                 WCOREDUMP(status) ? ", core dumped" : "");
+    else
+        snprintf(text, room, "exit code %d", WEXITSTATUS(status));
+}
+
+/* Says it once, and gives what the start or the operator needs to know. */
+static void log_end(struct process *p, int status)
+{
+    struct master *m = p->master;
+    enum log_level level = p->state == PROCESS_LEAVING ? LOG_NOTICE : LOG_ERROR;
+    char how[128], line[CHANNEL_TEXT_MAX + 64];
+
+    describe_end(status, how, sizeof(how));
+    if (m->phase == PHASE_STARTING) {
+        snprintf(line, sizeof(line), "a worker ended before it was ready: %s", how);
+        master_add_start_error(m, p->failure[0] != '\0' ? p->failure : line);
+    } else if (p->failure[0] != '\0') {
+        log_error("worker %u (pid %d) could not start: %s", p->slot + 1, (int)p->pid, p->failure);
+    } else {
+        log_line(level, "worker %u (pid %d) ended: %s", p->slot + 1, (int)p->pid, how);
+    }
+}
+
+static void replace(struct master *m, struct process *p)
+{
+    struct slot *slot = &m->slots[p->slot];
+    ev_tstamp lived = ev_time() - p->started_at;
+    unsigned delay_ms = backoff_next(&slot->backoff, lived > 0 ? (uint64_t)(lived * 1000) : 0);
+
+    slot->process = NULL;
+    if (m->phase != PHASE_RUNNING)
+        return;
+    atomic_fetch_add(&m->shared->respawns, 1);
+    if (delay_ms > 0) {
+        log_warn("worker %u lived for less than a second: the next one starts in %u ms",
+                 p->slot + 1, delay_ms);
+        wait_for_respawn(m, slot, delay_ms);
+    }
+}
+
+static void take_ended(struct master *m, struct process *p, int status)
+{
+    process_read_rest(p);
+    log_end(p, status);
+    if (m->slots[p->slot].process == p)
+        replace(m, p);
+    if (m->slots[p->slot].process == NULL)
+        atomic_store(&m->shared->slots[p->slot].pid, 0);
+    process_free(p, m->loop);
+}
+
+static struct process *find_process(struct master *m, pid_t pid)
+{
+    LIST_EACH (at, &m->processes) {
+        struct process *p = CONTAINER_OF(at, struct process, link);
+
+        if (p->pid == pid)
+            return p;
+    }
+    return NULL;
+}
+
+void supervise_reap(struct master *m)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct process *p = find_process(m, pid);
+
+        if (p != NULL)
+            take_ended(m, p, status);
+    }
+    transaction_advance(m);
+    /* At the start there is no second try: what kills a worker then, the operator must know. */
+    if (m->phase == PHASE_STARTING)
+        master_check_start(m);
+    else
+        supervise_fill(m);
+    if (m->phase > PHASE_RUNNING && list_is_empty(&m->processes))
+        ev_break(m->loop, EVBREAK_ALL);
+}
+
+void supervise_on_serving(struct process *p)
+{
+    struct master *m = p->master;
+
+    if (m->phase == PHASE_STARTING)
+        master_check_start(m);
+    else
+        transaction_advance(m);
+}

@@ -1,0 +1,37 @@
+/*
+ * supervise - keeps a worker in every slot: fills empty ones, replaces the dead at once or, when
+ * they die young, after a growing pause; sees leaving ones off.
+ */
+#ifndef MASTER_SUPERVISE_H
+#define MASTER_SUPERVISE_H
+
+#include "master/master.h"
+
+struct process;
+
+/* Slots the config asks for, 1 with --single. */
+unsigned supervise_slots_of(const struct master *m, const struct config *config);
+void supervise_init(struct master *m);
+
+/* Starts what is missing, but for slots that wait out their pause, and while a reload decides. */
+void supervise_fill(struct master *m);
+
+/* The config is new: slots that wait out a pause need not. */
+void supervise_end_pauses(struct master *m);
+
+/* Slots from m->slot_count on lose their workers, gracefully, and their sockets. */
+void supervise_shrink(struct master *m);
+
+/* WINCH: all workers leave gracefully, the sockets stay and queue until HUP. */
+void supervise_drain(struct master *m);
+
+/* The end: no more starts, and every process is told to go. */
+void supervise_end(struct master *m, bool is_fast);
+
+/* SIGCHLD: takes every process that has ended. */
+void supervise_reap(struct master *m);
+
+/* A worker said READY for the first time. */
+void supervise_on_serving(struct process *p);
+
+#endif
