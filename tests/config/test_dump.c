@@ -46,13 +46,15 @@ Test(dump, loads_to_an_equal_dump)
 
 static char *full_text(void)
 {
-    char *text;
-    size_t n;
+    char *text = NULL, *copy;
+    size_t n = 0;
     FILE *out = open_memstream(&text, &n);
 
     config_write_full(out);
     fclose(out);
-    return text;
+    copy = str_dup((struct str){ text, n });
+    free(text);
+    return copy;
 }
 
 Test(dump, writes_the_full_config_that_stands_in_the_tree)
@@ -71,7 +73,7 @@ Test(dump, writes_the_full_config_that_stands_in_the_tree)
     free(text);
 }
 
-/* All lines, with "# " taken from those that `is_example` names. */
+/* All lines from the one that starts with `from` on, without their "# ". */
 static char *uncomment(const char *text, const char *from)
 {
     struct buf out = { 0 };
