@@ -1,6 +1,6 @@
 #include "tests/config/parse.h"
 
-#include "tests/config/bad_rows.h"
+#include "tests/config/rows_bad_configs.h"
 
 Test(bad_configs, are_refused_with_one_error_at_its_place)
 {

@@ -2,8 +2,8 @@
  * Configs with one mistake each, the place where it must be shown and words that the message must
  * have. Read by test_bad_configs.c; tests/fuzz starts from them too.
  */
-#ifndef TESTS_CONFIG_BAD_ROWS_H
-#define TESTS_CONFIG_BAD_ROWS_H
+#ifndef TESTS_CONFIG_ROWS_BAD_CONFIGS_H
+#define TESTS_CONFIG_ROWS_BAD_CONFIGS_H
 
 #define R "root: /r\n" /* line 1 of most: what stands behind it begins in line 2 */
 #define S "root: /r\nsites:\n  - hosts: a.example\n" /* lines 1 to 3, inside of a site */
