@@ -170,6 +170,16 @@ static void replace(struct master *m, struct process *p)
     }
 }
 
+/* Nobody else writes there now. What a crashed worker had open was closed by the kernel. */
+static void clear_slot(struct shared_slot *slot)
+{
+    uint64_t accepted = counter_read(slot, COUNTER_CONNECTIONS_ACCEPTED);
+
+    counter_add(slot, COUNTER_CONNECTIONS_CLOSED,
+                accepted - counter_read(slot, COUNTER_CONNECTIONS_CLOSED));
+    atomic_store(&slot->pid, 0);
+}
+
 static void take_ended(struct master *m, struct process *p, int status)
 {
     process_read_rest(p);
@@ -177,7 +187,7 @@ static void take_ended(struct master *m, struct process *p, int status)
     if (m->slots[p->slot].process == p)
         replace(m, p);
     if (m->slots[p->slot].process == NULL)
-        atomic_store(&m->shared->slots[p->slot].pid, 0);
+        clear_slot(&m->shared->slots[p->slot]);
     process_free(p, m->loop);
 }
 
