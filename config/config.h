@@ -46,7 +46,7 @@ struct scope {
     char *charset;          /* added to text types; "" adds none */
     bool has_etag;          /* send ETag */
     int access_log;         /* index into config->access_logs, or ACCESS_LOG_OFF */
-    uint64_t client_max_body_bytes; /* a larger request body is answered 413 */
+    uint64_t client_max_body_bytes; /* a larger request body is answered 413; 0: no limit */
     struct error_page *error_pages;
     size_t error_page_count;
 };
@@ -103,7 +103,7 @@ struct config {
     uint64_t client_body_timeout_ms;   /* window in which a body must make min_rate */
     uint64_t send_timeout_ms;          /* window in which a response must make min_rate */
     uint64_t min_rate;                 /* bytes per second, both ways; 0: any progress will do */
-    uint64_t keepalive_timeout_ms;     /* idle between requests */
+    uint64_t keepalive_timeout_ms;     /* idle between requests; 0: no keep-alive */
     uint64_t lingering_timeout_ms;     /* silence that ends a lingering close */
     uint64_t lingering_time_ms;        /* its longest duration */
     uint64_t worker_shutdown_timeout_ms; /* a graceful stop ends after it; 0: waits for ever */

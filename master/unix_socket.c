@@ -16,7 +16,7 @@ static int unix_address(const char *path, struct sockaddr_un *un)
         errno = ENAMETOOLONG;
         return -1;
     }
-    strcpy(un->sun_path, path);
+    memcpy(un->sun_path, path, strlen(path) + 1);
     return 0;
 }
 

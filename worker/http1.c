@@ -156,7 +156,7 @@ static bool keeps_alive(const struct conn *c)
 {
     const struct worker *w = c->worker;
 
-    return c->x->req.keep_alive && !w->is_quitting &&
+    return c->x->req.keep_alive && !w->is_quitting && w->gen->config->keepalive_timeout_ms > 0 &&
            c->request_count < w->gen->config->keepalive_requests;
 }
 
@@ -178,6 +178,13 @@ static enum need answer_expectation(struct conn *c)
     return NEED_NOTHING;
 }
 
+static bool is_body_too_large(const struct conn *c, uint64_t bytes)
+{
+    uint64_t most = c->x->route->config->scope.client_max_body_bytes;
+
+    return most > 0 && bytes > most;
+}
+
 static enum need begin_body(struct conn *c)
 {
     struct request *req = &c->x->req;
@@ -187,7 +194,7 @@ static enum need begin_body(struct conn *c)
     if (req->framing == BODY_FRAMING_CHUNKED) {
         c->body.chunked = pool_alloc(&c->x->pool, sizeof(struct http1_chunked));
         memset(c->body.chunked, 0, sizeof(struct http1_chunked));
-    } else if (req->content_length > c->x->route->config->scope.client_max_body_bytes) {
+    } else if (is_body_too_large(c, req->content_length)) {
         reject(c, 413);
         return NEED_NOTHING;
     }
@@ -236,7 +243,7 @@ static enum need read_chunked(struct conn *c)
         http1_parse_chunked(chunked, input.p, input.n, &used, &fault, NULL, NULL);
 
     conn_consume(c, used);
-    if (chunked->body_bytes > c->x->route->config->scope.client_max_body_bytes) {
+    if (is_body_too_large(c, chunked->body_bytes)) {
         reject(c, 413);
         return NEED_NOTHING;
     }
