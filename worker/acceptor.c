@@ -1,6 +1,7 @@
 #include "worker/acceptor.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,7 +15,8 @@
 #include "worker/internal.h"
 
 enum {
-    TURN_ACCEPTS = 64,     /* in one wake-up of one listener */
+    TURN_ACCEPTS = 64, /* in one wake-up of one listener */
+    WARN_EACH_MS = 10000,
     DRAIN_ACCEPTS = 65536, /* of a listener that is given up: more than any backlog */
 };
 
@@ -24,45 +26,87 @@ static bool make_room(struct worker *w)
     return conn_evict(w) || file_cache_shed(w->gen->cache) > 0;
 }
 
-static bool is_full(const struct worker *w)
+/* New connections wait in the kernel until one of ours ends. Says so, but not each time. */
+static void pause_full(struct worker *w, const char *why)
 {
-    return w->conn_count >= w->gen->config->worker_connections;
+    listeners_pause(w);
+    if (w->accept_warned_ms > 0 && w->clock.now_ms - w->accept_warned_ms < WARN_EACH_MS)
+        return;
+    w->accept_warned_ms = w->clock.now_ms;
+    log_warn("%s, and none of %zu connections is idle: new ones wait", why, w->conn_count);
+}
+
+/* Of one connection only, which is gone: the next one may be well (accept(2)). */
+static bool is_peers_error(int error)
+{
+    switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPERM: /* a firewall's word */
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case EOPNOTSUPP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_for_want_of_room(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* Nobody is evicted for a client that is not there. */
+static bool is_anybody_waiting(const struct listener *l)
+{
+    struct pollfd p = { .fd = l->io.fd, .events = POLLIN };
+
+    return poll(&p, 1, 0) == 1;
+}
+
+/* Whether one more may come. */
+static bool has_place(struct listener *l)
+{
+    struct worker *w = l->worker;
+
+    if (w->conn_count < w->gen->config->worker_connections)
+        return true;
+    if (!is_anybody_waiting(l))
+        return false;
+    if (conn_evict(w))
+        return true;
+    pause_full(w, "worker_connections is reached");
+    return false;
 }
 
 /* One connection. False: nothing more to accept now. */
 static bool accept_one(struct listener *l)
 {
-    struct worker *w = l->worker;
     union peer peer;
     socklen_t n = sizeof(peer);
-    int fd;
+    int fd, error;
 
-    if (is_full(w) && !conn_evict(w)) {
-        log_warn("all %zu worker_connections are busy: new ones wait", w->conn_count);
-        listeners_pause(w);
+    if (!has_place(l))
         return false;
-    }
     memset(&peer, 0, sizeof(peer));
     fd = accept4(l->io.fd, &peer.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        conn_open(w, fd, &peer);
+        conn_open(l, fd, &peer);
         return true;
     }
-    switch (errno) {
-    case EAGAIN:
+    error = errno;
+    if (error == EAGAIN)
         return false;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-        if (make_room(w))
-            return true;
-        log_error("accept: %m, and nothing idle to close: new connections wait");
-        listeners_pause(w);
-        return false;
-    default: /* accept(2): the network's errors of one connection */
+    if (is_peers_error(error) || (is_for_want_of_room(error) && make_room(l->worker)))
         return true;
-    }
+    pause_full(l->worker, strerror(error));
+    return false;
 }
 
 static void on_acceptable(struct ev_loop *loop, ev_io *io, int events)
@@ -102,6 +146,8 @@ static void add(struct worker *w, const struct address *address, int fd)
     struct listener *l = xcalloc(1, sizeof(*l));
 
     l->worker = w;
+    l->transport = &transport_plain;
+    l->protocol = &http1;
     l->address = *address;
     l->is_wanted = true;
     ev_io_init(&l->io, on_acceptable, fd, EV_READ);

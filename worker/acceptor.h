@@ -10,12 +10,16 @@
 #include "common/address.h"
 #include "common/list.h"
 
+struct protocol;
+struct transport;
 struct worker;
 
 struct listener {
     struct list link; /* in worker->listeners */
     ev_io io;         /* owns the socket */
     struct worker *worker;
+    const struct transport *transport; /* of the connections that it accepts */
+    const struct protocol *protocol;
     struct address address; /* as configured: tells one from another at a reload */
     bool is_wanted;         /* scratch of listeners_update() */
 };

@@ -11,12 +11,14 @@
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "config/config.h"
-#include "worker/exchange.h"
+#include "worker/acceptor.h"
 #include "worker/generation.h"
 #include "worker/internal.h"
 #include "worker/out.h"
 
 enum outcome { GO_ON, WAIT, GONE };
+
+enum { EVICT_LOOKS = 16 }; /* connections that are asked before one is closed */
 
 static const struct {
     const char *word;
@@ -63,37 +65,40 @@ static void keep_input(struct conn *c)
     struct worker *w = c->worker;
     size_t n = (size_t)(w->input_end - w->input_at);
 
-    if (c->x != NULL)
-        exchange_settle(c->x);
-    if (n == 0 || (c->must_close && c->x == NULL))
+    c->protocol->settle(c);
+    if (n == 0)
         return;
     c->kept = xmalloc(sizeof(*c->kept) + n);
     c->kept->n = n;
     memcpy(c->kept->bytes, w->input_at, n);
 }
 
-/* Reads once. GO_ON: there is more, or the end; WAIT: nothing now; GONE: the socket failed. */
+/* What is left goes to the scratch's beginning, so that there is room behind it. */
+static void make_room(struct conn *c)
+{
+    struct worker *w = c->worker;
+    size_t n = (size_t)(w->input_end - w->input_at);
+
+    c->protocol->settle(c);
+    memmove(w->input, w->input_at, n);
+    w->input_at = w->input;
+    w->input_end = w->input + n;
+    assert(n <= INPUT_BYTES - INPUT_READ_BYTES); /* heads are bounded and bodies consumed */
+}
+
+/*
+ * Reads once. GO_ON: there is more, or the end; WAIT: nothing now, or enough for this turn, and the
+ * poll will say so again; GONE: the socket failed.
+ */
 static enum outcome fill_input(struct conn *c)
 {
     struct worker *w = c->worker;
-    size_t room;
     ssize_t n;
 
-    if (c->is_drained)
+    if (c->is_drained || w->turn_read >= TURN_READ_BYTES)
         return WAIT;
-    if (w->input_at == w->input_end && (c->x == NULL || c->x->is_settled))
-        w->input_at = w->input_end = w->input;
-    room = (size_t)(w->input + INPUT_BYTES - w->input_end);
-    if (room < INPUT_READ_BYTES) {
-        /* The head under way must not move under its views: they go to the pool first. */
-        if (c->x != NULL)
-            exchange_settle(c->x);
-        memmove(w->input, w->input_at, (size_t)(w->input_end - w->input_at));
-        w->input_end = w->input + (w->input_end - w->input_at);
-        w->input_at = w->input;
-        room = (size_t)(w->input + INPUT_BYTES - w->input_end);
-    }
-    assert(room >= INPUT_READ_BYTES); /* heads are bounded and bodies consumed */
+    if (w->input + INPUT_BYTES - w->input_end < INPUT_READ_BYTES)
+        make_room(c);
     do
         n = c->transport->read(c, w->input + (w->input_end - w->input), INPUT_READ_BYTES);
     while (n < 0 && errno == EINTR);
@@ -101,7 +106,7 @@ static enum outcome fill_input(struct conn *c)
         return errno == EAGAIN ? WAIT : GONE;
     if (n == 0)
         c->is_eof = true;
-    c->is_drained = n < INPUT_READ_BYTES;
+    w->turn_read += (size_t)n;
     w->input_end += n;
     c->bytes_received += (uint64_t)n;
     counter_add(w->counters, COUNTER_BYTES_RECEIVED, (uint64_t)n);
@@ -127,8 +132,7 @@ void conn_close(struct conn **cp, enum close_reason reason)
 
     *cp = NULL;
     c->close_reason = (uint8_t)reason;
-    if (c->x != NULL)
-        c->protocol->abandon(c);
+    c->protocol->end(c);
     assert(c->x == NULL);
     out_free(&c->out);
     free(c->kept);
@@ -137,7 +141,7 @@ void conn_close(struct conn **cp, enum close_reason reason)
     list_remove(&c->runnable);
     if (c->is_watched)
         ev_io_stop(w->loop, &c->io);
-    close(c->io.fd);
+    c->transport->close(c);
     log_close(c, reason);
     counter_add(w->counters, COUNTER_CONNECTIONS_CLOSED, 1);
     if (reasons[reason].counter != COUNTER_CONNECTIONS_CLOSED)
@@ -176,7 +180,8 @@ static void wait_readable(struct conn *c)
     struct worker *w = c->worker;
 
     /* A head's time is absolute and a body's is a window: neither starts anew with each byte. */
-    if (c->awaits == DEADLINE_IDLE || c->deadline.kind != c->awaits) {
+    if (c->is_new_wait || c->deadline.kind != c->awaits) {
+        c->is_new_wait = false;
         deadline_arm(&w->deadlines, &c->deadline, c->awaits, w->clock.now_ms);
         c->window_mark = c->bytes_received;
     }
@@ -281,6 +286,7 @@ static void yield(struct conn *c)
 
     list_remove(&c->runnable);
     list_append(&w->runnable, &c->runnable);
+    deadline_arm(&w->deadlines, &c->deadline, DEADLINE_TURN, w->clock.now_ms);
     ev_prepare_start(w->loop, &w->run_runnable);
     ev_idle_start(w->loop, &w->stay_awake);
 }
@@ -338,6 +344,7 @@ void conn_drive(struct conn *c)
     }
     list_remove(&c->runnable);
     w->turn_requests = 0;
+    w->turn_read = 0;
     w->turn_budget = w->gen->config->sendfile_max_chunk_bytes;
     c->is_drained = false;
     if (c->out != NULL) {
@@ -357,8 +364,8 @@ void conn_drive(struct conn *c)
     while (outcome == GO_ON);
     assert(outcome == GONE || out_is_empty(w->out));
     if (outcome == GONE) {
+        conn_close(&c, c->close_reason); /* first: its log tells what was not sent */
         out_clear(w->out);
-        conn_close(&c, c->close_reason);
         return;
     }
     if (!c->is_lingering)
@@ -370,8 +377,9 @@ static void on_ready(struct ev_loop *loop, ev_io *io, int events)
     conn_drive(CONTAINER_OF(io, struct conn, io));
 }
 
-void conn_open(struct worker *w, int fd, const union peer *peer)
+void conn_open(const struct listener *l, int fd, const union peer *peer)
 {
+    struct worker *w = l->worker;
     struct conn *c;
 
     if (list_is_empty(&w->conns_free)) {
@@ -385,8 +393,8 @@ void conn_open(struct worker *w, int fd, const union peer *peer)
     deadline_init(&c->deadline);
     list_init(&c->runnable);
     c->worker = w;
-    c->transport = &transport_plain;
-    c->protocol = &http1;
+    c->transport = l->transport;
+    c->protocol = l->protocol;
     c->close_reason = CLOSE_DONE;
     c->peer = *peer;
     w->conn_count++;
@@ -432,6 +440,7 @@ void conn_expire(struct conn *c)
         break;
     case DEADLINE_IDLE:
     case DEADLINE_NONE:
+    case DEADLINE_TURN:
     case DEADLINE_KINDS:
         c->close_reason = CLOSE_IDLE_TIMEOUT;
         break;
@@ -442,14 +451,34 @@ void conn_expire(struct conn *c)
         conn_close(&c, c->close_reason);
 }
 
+bool conn_has_unread(const struct conn *c)
+{
+    char byte;
+
+    return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* The one of this kind that waits longest and has nothing to say; not looked for in vain. */
+static bool evict_one(struct worker *w, enum deadline_kind kind)
+{
+    int looked_at = 0;
+
+    LIST_EACH (at, &w->deadlines.lists[kind]) {
+        struct conn *c =
+            CONTAINER_OF(CONTAINER_OF(at, struct deadline, link), struct conn, deadline);
+
+        if (++looked_at > EVICT_LOOKS)
+            return false;
+        if (kind != DEADLINE_LINGER && (c->kept != NULL || conn_has_unread(c)))
+            continue;
+        conn_close(&c, CLOSE_EVICTED);
+        return true;
+    }
+    return false;
+}
+
 bool conn_evict(struct worker *w)
 {
-    struct deadline *oldest = deadline_first(&w->deadlines, DEADLINE_IDLE);
-    struct conn *c;
-
-    if (oldest == NULL)
-        return false;
-    c = CONTAINER_OF(oldest, struct conn, deadline);
-    conn_close(&c, CLOSE_EVICTED);
-    return true;
+    return evict_one(w, DEADLINE_IDLE) || evict_one(w, DEADLINE_LINGER) ||
+           evict_one(w, DEADLINE_HEAD);
 }

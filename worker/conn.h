@@ -23,6 +23,7 @@
 #include "worker/transport.h"
 
 struct exchange;
+struct listener;
 struct out;
 struct worker;
 
@@ -61,6 +62,7 @@ struct conn {
     uint8_t state;          /* of the protocol */
     uint8_t awaits;         /* enum deadline_kind: why NEED_READ */
     uint8_t close_reason;   /* enum close_reason */
+    bool is_new_wait : 1;   /* what it waits for began since it last waited */
     bool is_eof : 1;        /* the peer sends no more */
     bool is_drained : 1;    /* the last read took all there was */
     bool must_close : 1;    /* after the response under way */
@@ -70,8 +72,8 @@ struct conn {
     union peer peer;
 };
 
-/* Takes over an accepted socket and serves what it already brought. */
-void conn_open(struct worker *w, int fd, const union peer *peer);
+/* Takes over a socket that `l` accepted and serves what it already brought. */
+void conn_open(const struct listener *l, int fd, const union peer *peer);
 
 /* Goes on with what is there to do; *c may be gone afterwards. */
 void conn_drive(struct conn *c);
@@ -82,8 +84,14 @@ void conn_expire(struct conn *c);
 /* At once; what was not sent is lost. Sets *c to NULL. */
 void conn_close(struct conn **c, enum close_reason reason);
 
-/* Closes the connection that is idle for longest. False: none is idle. */
+/*
+ * Makes room by closing the connection that can best be spared: the one that is idle for longest,
+ * else one that lingers, else one that never said anything. False: all are busy.
+ */
 bool conn_evict(struct worker *w);
+
+/* Whether bytes wait in the socket: they deserve an answer, silence deserves none. */
+bool conn_has_unread(const struct conn *c);
 
 /* The input not yet consumed; consuming is moving `p` up. Valid while the connection is driven. */
 struct str conn_input(const struct conn *c);

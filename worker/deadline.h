@@ -19,6 +19,7 @@ enum deadline_kind {
     DEADLINE_BODY,   /* a request body: a window in which min_rate must be made */
     DEADLINE_SEND,   /* a response: likewise */
     DEADLINE_LINGER, /* the peer's last words */
+    DEADLINE_TURN,   /* nothing: it has work and waits for its turn, which never expires */
     DEADLINE_KINDS,
 };
 

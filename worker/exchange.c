@@ -13,12 +13,15 @@ struct exchange *exchange_new(struct worker *w)
 
     if (x != NULL) {
         w->exchanges_free = x->next_free;
+        w->exchanges_free_count--;
     } else {
         x = xmalloc(sizeof(*x));
         pool_init(&x->pool);
         response_init(&x->res);
     }
     x->conn = NULL;
+    x->clock = &w->clock;
+    x->counters = w->counters;
     x->gen = generation_get(w->gen);
     x->route = NULL;
     x->head = NULL;
@@ -32,8 +35,13 @@ void exchange_free(struct worker *w, struct exchange *x)
     response_reset(&x->res);
     pool_reset(&x->pool);
     generation_put(&x->gen);
+    if (w->exchanges_free_count >= EXCHANGES_KEPT) {
+        free(x);
+        return;
+    }
     x->next_free = w->exchanges_free;
     w->exchanges_free = x;
+    w->exchanges_free_count++;
 }
 
 void exchange_settle(struct exchange *x)

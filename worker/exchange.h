@@ -13,13 +13,17 @@
 #include "worker/request.h"
 #include "worker/response.h"
 
+struct clock;
 struct conn;
 struct generation;
 struct live_route;
+struct shared_slot;
 
 struct exchange {
     struct exchange *next_free;     /* in the lookaside list */
     struct conn *conn;              /* borrowed */
+    const struct clock *clock;      /* of this turn; borrowed from the worker */
+    struct shared_slot *counters;   /* the worker's */
     struct generation *gen;         /* one reference */
     const struct live_route *route; /* where the request went; part of gen; NULL: not routed */
     const char *head;               /* the request's bytes, for views in `req`; input or pool */

@@ -461,6 +461,12 @@ size_t file_cache_shed(struct file_cache *cache)
     return closed;
 }
 
+void file_cache_retire(struct file_cache *cache)
+{
+    drop_entries(cache, NULL);
+    cache->limits.entries_max = 0;
+}
+
 struct file_cache_stats file_cache_stats(const struct file_cache *cache)
 {
     return (struct file_cache_stats){

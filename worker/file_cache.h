@@ -71,6 +71,12 @@ void file_cache_tick(struct file_cache *cache, uint64_t now_ms);
 /* Closes every descriptor that no response holds (descriptors ran out). Returns how many. */
 size_t file_cache_shed(struct file_cache *cache);
 
+/*
+ * Drops all answers and keeps none from now on: a generation that lives on only for a response
+ * under way needs no cache, and nobody reads its watch any more.
+ */
+void file_cache_retire(struct file_cache *cache);
+
 /* For tests and status. */
 struct file_cache_stats {
     size_t entries, fds, watches;

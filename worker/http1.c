@@ -36,11 +36,10 @@ static bool is_head(const struct request *req)
 static void blank_request(struct request *req, bool has_line)
 {
     if (!has_line)
-        req->line = req->method_text = req->target = STR_NONE;
+        request_clear(req);
     req->method = str_eq(req->method_text, STR("HEAD")) ? METHOD_HEAD : METHOD_OTHER;
     req->version = 11;
     req->keep_alive = false;
-    req->known[FIELD_REFERER] = req->known[FIELD_USER_AGENT] = STR_NONE;
 }
 
 /* Answers with `status` and closes; the rest of what the peer sends is of no interest. */
@@ -301,14 +300,18 @@ static enum need write_response(struct conn *c)
     struct worker *w = c->worker;
     struct exchange *x = c->x;
     struct response *res = &x->res;
+    size_t most = compose_http1_most(res) + res->bytes.n + OUT_COPY_MAX;
     struct compose_options options = {
         .date = w->clock.date,
         .has_server = x->gen->config->has_server_header,
-        .connection = connection_field(c),
     };
 
-    if (!out_has_room(w->out, compose_http1_most(res) + res->bytes.n + OUT_COPY_MAX))
+    assert(most <= OUT_BYTES); /* or no flush would ever make room */
+    if (!out_has_room(w->out, most))
         return NEED_FLUSH;
+    if (w->is_quitting)
+        c->must_close = true;
+    options.connection = connection_field(c);
     out_commit(w->out, compose_http1(out_tail(w->out), res, &options));
     if (sends_body(x)) {
         if (res->file != NULL)
@@ -370,20 +373,26 @@ static enum need finish(struct conn *c)
     if (c->must_close && (c->x->req.keep_alive || conn_input(c).n > 0))
         c->must_linger = true;
     release_exchange(c);
+    c->is_new_wait = true;
     c->state = READ_HEAD;
     return NEED_NOTHING;
 }
 
-static void abandon(struct conn *c)
+static void settle(struct conn *c)
 {
-    uint64_t unsent = 0;
+    if (c->x != NULL)
+        exchange_settle(c->x);
+}
 
-    if (c->state == FINISH) {
-        unsent = out_file_bytes_left(c->out != NULL ? c->out : c->worker->out);
-        log_exchange(c, c->x->res.status, unsent);
-    } else {
+static void end(struct conn *c)
+{
+    if (c->x == NULL)
+        return;
+    if (c->state == FINISH)
+        log_exchange(c, c->x->res.status,
+                     out_last_file_left(c->out != NULL ? c->out : c->worker->out));
+    else
         log_exchange(c, STATUS_CLIENT_CLOSED, 0);
-    }
     release_exchange(c);
 }
 
@@ -420,4 +429,4 @@ static step_fn *const steps[] = {
     [TIMED_OUT] = answer_time_out, /* 408                   | WRITE                      */
 };
 
-const struct protocol http1 = { "http/1.1", steps, time_out, abandon };
+const struct protocol http1 = { "http/1.1", steps, time_out, settle, end };

@@ -40,26 +40,6 @@ static inline bool is_space(char c)
     return c == ' ' || c == '\t';
 }
 
-static void request_clear(struct request *req)
-{
-    req->method = METHOD_OTHER;
-    req->form = TARGET_ORIGIN;
-    req->framing = BODY_FRAMING_NONE;
-    req->version = 0;
-    req->keep_alive = false;
-    req->expects_continue = false;
-    req->port = 0;
-    req->content_length = 0;
-    req->method_text = req->target = req->line = STR_NONE;
-    req->host = req->raw_path = req->query = req->path = STR_NONE;
-    /* One by one: gcc makes plain stores of this, and a slow `rep stos` of a memset. */
-    req->known[FIELD_OTHER] = STR_NONE;
-#define CLEAR(name, text) req->known[FIELD_##name] = STR_NONE;
-    FIELDS(CLEAR)
-#undef CLEAR
-    req->field_count = 0; /* which is why the array itself, 10 KB, needs no clearing */
-}
-
 static enum parse_result skip_empty_lines(struct head *h)
 {
     for (int i = 0; i < EMPTY_LINES_MAX && h->p < h->end && *h->p == '\r'; i++) {

@@ -22,10 +22,12 @@ struct generation;
 struct out;
 
 enum {
-    INPUT_READ_BYTES = 65536,    /* room for one recv */
+    INPUT_READ_BYTES = 16384,    /* of one recv: what a blocked pipeliner can make us keep */
     INPUT_KEPT_MAX = 256 * 1024, /* the longest head that a config may allow */
     INPUT_BYTES = INPUT_KEPT_MAX + INPUT_READ_BYTES + 4096, /* and empty lines before it */
-    TURN_REQUESTS = 128, /* answered for one connection before others are due */
+    EXCHANGES_KEPT = 64,                                    /* in the lookaside: some 14 KB each */
+    TURN_READ_BYTES = 256 * 1024, /* of one connection before others are due */
+    TURN_REQUESTS = 128,          /* answered for one connection before others are due */
 };
 
 struct worker {
@@ -42,6 +44,7 @@ struct worker {
     int error_log_fd;             /* owned; -1 in --single: the master's serves */
     struct list listeners;        /* struct listener; see acceptor.h */
     bool is_accept_paused;
+    uint64_t accept_warned_ms; /* when the log last said that new connections wait */
 
     /* the master */
     int channel_fd; /* owned */
@@ -53,14 +56,16 @@ struct worker {
     struct list conns_free; /* lookaside, linked by conn.runnable */
     struct list runnable;   /* yielded */
     struct deadlines deadlines;
-    struct exchange *exchanges_free; /* lookaside */
-    struct exchange *spare;          /* what the next request is parsed into */
+    struct exchange *exchanges_free; /* lookaside, at most EXCHANGES_KEPT */
+    unsigned exchanges_free_count;
+    struct exchange *spare; /* what the next request is parsed into */
 
     /* the scratch of the connection that is being driven */
     char *input;                      /* INPUT_BYTES; owned */
     const char *input_at, *input_end; /* unconsumed */
     struct out *out;                  /* gathered responses; empty between two drives */
     unsigned turn_requests;
+    size_t turn_read;   /* bytes */
     size_t turn_budget; /* bytes that may still be sent in this turn */
 
     /* time */

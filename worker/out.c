@@ -79,14 +79,11 @@ void out_add_file(struct out *out, struct file *f, off_t first, size_t n)
     chunk->n = n;
 }
 
-uint64_t out_file_bytes_left(const struct out *out)
+uint64_t out_last_file_left(const struct out *out)
 {
-    uint64_t left = 0;
+    const struct out_chunk *last = &out->chunks[out->count - 1];
 
-    for (unsigned i = out->first; i < out->count; i++)
-        if (out->chunks[i].file != NULL)
-            left += out->chunks[i].n;
-    return left;
+    return out_is_empty(out) || last->file == NULL ? 0 : last->n;
 }
 
 struct out *out_detach(struct out *out)

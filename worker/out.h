@@ -70,8 +70,8 @@ void out_add(struct out *out, struct str bytes);
 /* [first, first + n) of the file; takes a reference of its own. Small ones are copied. */
 void out_add_file(struct out *out, struct file *f, off_t first, size_t n);
 
-/* Bytes of files (not of heads) that are still to be sent. */
-uint64_t out_file_bytes_left(const struct out *out);
+/* Bytes still to be sent of the body that was added last, if it is a file's. */
+uint64_t out_last_file_left(const struct out *out);
 
 /* Drops everything. */
 void out_clear(struct out *out);

@@ -26,8 +26,10 @@ struct protocol {
     step_fn *const *steps; /* by c->state; state 0 is where a connection starts */
     /* A deadline passed: false: nothing to say, close; true: c->state is a step that answers. */
     bool (*time_out)(struct conn *c);
-    /* The connection ends with an exchange under way: log it, let it go. */
-    void (*abandon)(struct conn *c);
+    /* The input moves out of the scratch: what still points into it must not. */
+    void (*settle)(struct conn *c);
+    /* The connection ends: what is under way is logged and let go. */
+    void (*end)(struct conn *c);
 };
 
 extern const struct protocol http1;

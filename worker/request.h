@@ -106,6 +106,9 @@ struct str request_next_field(const struct request *req, enum field_id id, size_
 enum field_id request_field_id(struct str name);
 enum method request_method(struct str text);
 
+/* Nothing sent: every view is STR_NONE. */
+void request_clear(struct request *req);
+
 /* The views into [from, from + n) follow these bytes to `to`: they were copied there. */
 void request_move(struct request *req, const char *from, size_t n, const char *to);
 

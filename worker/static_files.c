@@ -6,53 +6,22 @@
 #include <assert.h>
 
 #include "common/put.h"
+#include "common/shared.h"
+#include "worker/clock.h"
 #include "worker/conditional.h"
-#include "worker/conn.h"
 #include "worker/generation.h"
-#include "worker/internal.h"
 #include "worker/path.h"
 
 static const struct str allowed = STR_INIT("GET, HEAD, OPTIONS");
 
 static struct lookup find(struct exchange *x, struct str path)
 {
-    struct worker *w = x->conn->worker;
     bool is_hit = false;
     struct lookup found =
-        file_cache_find(x->gen->cache, x->route->docroot, path, w->clock.now_ms, &is_hit);
+        file_cache_find(x->gen->cache, x->route->docroot, path, x->clock->now_ms, &is_hit);
 
-    counter_add(w->counters, is_hit ? COUNTER_FILE_CACHE_HITS : COUNTER_FILE_CACHE_MISSES, 1);
+    counter_add(x->counters, is_hit ? COUNTER_FILE_CACHE_HITS : COUNTER_FILE_CACHE_MISSES, 1);
     return found;
-}
-
-/* ---- errors ---- */
-
-static const struct error_page *error_page_for(const struct exchange *x, unsigned status)
-{
-    const struct scope *scope = &x->route->config->scope;
-
-    for (size_t i = 0; i < scope->error_page_count; i++)
-        if (scope->error_pages[i].status == status)
-            return &scope->error_pages[i];
-    return NULL;
-}
-
-void exchange_error(struct exchange *x, unsigned status)
-{
-    const struct error_page *page;
-
-    if (x->route == NULL)
-        x->route = generation_default_route(x->gen);
-    page = error_page_for(x, status);
-    if (page != NULL) {
-        struct lookup found = find(x, str_of(page->path));
-
-        if (found.kind == LOOKUP_FILE) {
-            response_file(&x->res, status, found.file);
-            return;
-        }
-    }
-    response_bytes(&x->res, status, STR("text/html; charset=utf-8"), status_page(status));
 }
 
 /* ---- answers ---- */
@@ -123,7 +92,7 @@ static void answer_file(struct exchange *x, struct file *f)
     enum verdict verdict = VERDICT_WHOLE;
 
     if (has_conditions(&x->req))
-        verdict = conditional_judge(&x->req, &rep, x->conn->worker->clock.now, &range);
+        verdict = conditional_judge(&x->req, &rep, x->clock->now, &range);
     switch (verdict) {
     case VERDICT_WHOLE:
         response_file(&x->res, 200, f);

@@ -2,12 +2,16 @@
 
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "worker/conn.h"
 
 static ssize_t plain_read(struct conn *c, void *into, size_t n)
 {
-    return recv(c->io.fd, into, n, 0);
+    ssize_t got = recv(c->io.fd, into, n, 0);
+
+    c->is_drained = got < (ssize_t)n;
+    return got;
 }
 
 static ssize_t plain_write(struct conn *c, struct iovec *iov, int count, bool has_more)
@@ -30,5 +34,10 @@ static int plain_shut_write(struct conn *c)
     return shutdown(c->io.fd, SHUT_WR);
 }
 
-const struct transport transport_plain = { "plain", plain_read, plain_write, plain_send_file,
-                                           plain_shut_write };
+static void plain_close(struct conn *c)
+{
+    close(c->io.fd);
+}
+
+const struct transport transport_plain = { "plain",         plain_read,       plain_write,
+                                           plain_send_file, plain_shut_write, plain_close };

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,14 +79,6 @@ void worker_on_conn_closed(struct worker *w)
     }
 }
 
-/* What it has already sent deserves an answer; silence deserves none. */
-static bool has_unread_input(const struct conn *c)
-{
-    char byte;
-
-    return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
 static void close_idle(struct worker *w, enum deadline_kind kind, uint64_t least_ms)
 {
     LIST_EACH_SAFE (at, after, &w->deadlines.lists[kind]) {
@@ -94,7 +87,7 @@ static void close_idle(struct worker *w, enum deadline_kind kind, uint64_t least
 
         if (w->clock.now_ms - d->since_ms < least_ms)
             return;
-        if (c->kept == NULL && !has_unread_input(c))
+        if (c->kept == NULL && !conn_has_unread(c))
             conn_close(&c, CLOSE_SHUTDOWN);
     }
 }
@@ -180,6 +173,7 @@ static void switch_to(struct worker *w, struct generation *gen, struct bundle *b
     ev_timer_again(w->loop, &w->tick);
     if (old != NULL) {
         generation_flush_logs(old, w->clock.now_ms, true);
+        file_cache_retire(old->cache); /* what is under way holds its file itself */
         generation_put(&old);
     }
     atomic_store_explicit(&w->counters->generation, gen->number, memory_order_relaxed);
@@ -230,6 +224,7 @@ static void commit(struct worker *w, uint64_t number)
 
 static void reopen_logs(struct worker *w, struct message *m)
 {
+    bool is_right = true;
     int *fds;
 
     fd_list_take(&w->incoming, m);
@@ -243,11 +238,13 @@ static void reopen_logs(struct worker *w, struct message *m)
             fds[i + 1] = -1;
         }
     } else {
-        log_error("reopen: got %zu logs, the config has %zu", w->incoming.count,
-                  w->gen->config->access_log_count + 1);
+        is_right = false;
     }
     fd_list_fini(&w->incoming);
-    tell_master(w, MESSAGE_REOPENED, m->generation, NULL);
+    if (is_right)
+        tell_master(w, MESSAGE_REOPENED, m->generation, NULL);
+    else
+        tell_master(w, MESSAGE_FAILED, m->generation, "reopen: not all logs arrived");
 }
 
 /* ---- the channel ---- */
@@ -422,6 +419,7 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     struct generation *gen;
     char *why = NULL;
 
+    signal(SIGPIPE, SIG_IGN); /* sendfile(2) knows no MSG_NOSIGNAL */
     w->loop = loop;
     w->slot = heritage->slot;
     w->is_single = heritage->is_single;

@@ -2,7 +2,7 @@
  * worker - one event loop that accepts, parses, answers and logs, told by the master over a
  * channel what to do. Shares nothing with its siblings but code and the counter block.
  *
- *     struct worker *w = worker_new(loop, &heritage, why);  // also in --single
+ *     struct worker *w = worker_new(loop, &heritage); // also in --single
  *     ev_run(loop, 0);
  *     worker_free(&w);
  */

@@ -94,7 +94,7 @@ Test(out, copies_small_bodies_and_references_larger_ones)
     cr_expect_eq(small->refs, 2);
     out_add_file(f.out, large, 0, OUT_COPY_MAX + 1);
     cr_expect_eq(large->refs, 3);
-    cr_expect_eq(out_file_bytes_left(f.out), OUT_COPY_MAX + 1);
+    cr_expect_eq(out_last_file_left(f.out), OUT_COPY_MAX + 1);
     cr_expect_eq(send_all(&f, f.out, &sent), OUT_SENT);
     cr_expect_eq(large->refs, 2, "let go once sent");
     cr_expect_eq(drain(f.peer), 2 * OUT_COPY_MAX + 1);

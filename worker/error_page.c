@@ -1,0 +1,34 @@
+/*
+ * error_page - the body of an answer that is an error: the operator's page, else the built-in one.
+ */
+#include "worker/handler.h"
+
+#include "worker/clock.h"
+#include "worker/generation.h"
+
+static const struct error_page *page_for(const struct scope *scope, unsigned status)
+{
+    for (size_t i = 0; i < scope->error_page_count; i++)
+        if (scope->error_pages[i].status == status)
+            return &scope->error_pages[i];
+    return NULL;
+}
+
+void exchange_error(struct exchange *x, unsigned status)
+{
+    const struct error_page *page;
+
+    if (x->route == NULL)
+        x->route = generation_default_route(x->gen);
+    page = page_for(&x->route->config->scope, status);
+    if (page != NULL) {
+        struct lookup found = file_cache_find(x->gen->cache, x->route->docroot, str_of(page->path),
+                                              x->clock->now_ms, NULL);
+
+        if (found.kind == LOOKUP_FILE) {
+            response_file(&x->res, status, found.file);
+            return;
+        }
+    }
+    response_bytes(&x->res, status, STR("text/html; charset=utf-8"), status_page(status));
+}
