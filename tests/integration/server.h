@@ -7,10 +7,11 @@
  *     server_file(&s, "root/a.txt", "hello");
  *     server_start(&s, "keepalive_timeout: 1s\n");    // returns once it serves
  *     ...
- *     server_close(&s);                               // or the suite's .fini = server_close_all
+ *     server_close(&s);
  *
  * The folder holds config.yaml, error.log (stderr goes there too), root/ and what the test adds.
- * A guardian process outlives a test that crashes: it ends the server and removes the folder.
+ * A test that fails half-way or crashes just ends: the kernel kills its server with it, and a
+ * guardian process removes the folder.
  * Trouble of the harness itself fails the test with the server's log.
  */
 #ifndef TESTS_INTEGRATION_SERVER_H
@@ -51,7 +52,6 @@ void pause_ms(unsigned ms);
 void server_open(struct server *s);
 /* Stops the server and removes the folder. */
 void server_close(struct server *s);
-void server_close_all(void);
 
 /* "dir/name"; the text stays valid for the next 15 calls. */
 const char *server_path(const struct server *s, const char *name);
@@ -115,6 +115,8 @@ void server_reload(const struct server *s, const char *config);
 
 /* The binary: $REMUDA, else "remuda" beside the test binary. */
 const char *server_binary(void);
+/* A TCP port that is free now, outside of the range that the kernel gives to clients. */
+unsigned server_free_port(void);
 /* The tree's scripts/remudactl, absolute. */
 const char *server_ctl(void);
 

@@ -9,7 +9,7 @@
 
 #include "tests/integration/client.h"
 
-TestSuite(conditional, .fini = server_close_all, .timeout = 40);
+TestSuite(conditional, .timeout = 40);
 
 #define MODIFIED 784111777 /* Sun, 06 Nov 1994 08:49:37 GMT */
 

@@ -10,7 +10,7 @@
 
 #include "tests/integration/client.h"
 
-TestSuite(connection, .fini = server_close_all, .timeout = 40);
+TestSuite(connection, .timeout = 40);
 
 #define BIG 20971520
 

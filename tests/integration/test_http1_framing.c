@@ -7,7 +7,7 @@
 #include "tests/integration/client.h"
 #include "tests/integration/http1_rows.h"
 
-TestSuite(http1_framing, .fini = server_close_all, .timeout = 60);
+TestSuite(http1_framing, .timeout = 60);
 
 #define G  "GET / HTTP/1.1\r\nHost: localhost\r\n"
 #define P  "POST / HTTP/1.1\r\nHost: localhost\r\n"

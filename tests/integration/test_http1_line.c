@@ -7,7 +7,7 @@
 #include "tests/integration/client.h"
 #include "tests/integration/http1_rows.h"
 
-TestSuite(http1_line, .fini = server_close_all, .timeout = 60);
+TestSuite(http1_line, .timeout = 60);
 
 #define H "Host: localhost\r\n"
 

@@ -10,7 +10,7 @@
 
 #include "tests/integration/load.h"
 
-TestSuite(log, .fini = server_close_all, .timeout = 40);
+TestSuite(log, .timeout = 40);
 
 #define AT_ONCE "access_log: access.log\naccess_log_buffer: 0\n"
 #define STAMP   "\\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\\]"

@@ -15,7 +15,7 @@
 
 #include "tests/integration/client.h"
 
-TestSuite(serving, .fini = server_close_all, .timeout = 40);
+TestSuite(serving, .timeout = 40);
 
 /* One row: what a GET of `target` gives. body NULL: any; else the whole body. */
 struct row {

@@ -5,7 +5,7 @@
 
 #include "tests/integration/client.h"
 
-TestSuite(sites, .fini = server_close_all, .timeout = 40);
+TestSuite(sites, .timeout = 40);
 
 static int ask(const struct server *s, const char *target, const char *host, struct response *r)
 {
