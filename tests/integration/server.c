@@ -446,7 +446,7 @@ static void guardian_start(struct server *s)
 
 void server_open(struct server *s)
 {
-    *s = (struct server){ .dir = "/tmp/remuda-test-XXXXXX" };
+    *s = (struct server){ .dir = "/tmp/remuda-integ-XXXXXX" };
     cr_assert(mkdtemp(s->dir) != NULL, "mkdtemp: %s", strerror(errno));
     chmod(s->dir, 0755);
     snprintf(s->config, sizeof(s->config), "%s/config.yaml", s->dir);

@@ -34,7 +34,7 @@ enum { SLOWNESS = 1 };
 #endif
 
 struct server {
-    char dir[64];     /* "/tmp/remuda-test-XXXXXX" */
+    char dir[64];     /* "/tmp/remuda-integ-XXXXXX" */
     char config[96];  /* dir/config.yaml */
     char log[96];     /* dir/error.log */
     pid_t pid;        /* the master; 0: not running */

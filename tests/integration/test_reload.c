@@ -311,7 +311,7 @@ Test(reload, changes_nothing_when_the_config_is_bad)
 {
     static const char *const all_errors[] = { "config.yaml:5:1",  "wrokers",        "workers",
                                               "config.yaml:6:20", "config.yaml:8:", NULL };
-    static const char *const syntax[] = { "config.yaml:5", NULL };
+    static const char *const syntax[] = { "config.yaml:", "error", NULL };
     static const char *const no_root[] = { "nowhere", NULL };
     static const char *const no_log[] = { "nofolder", NULL };
     static const char *const taken[] = { "in use", NULL };
