@@ -455,9 +455,23 @@ void server_open(struct server *s)
     server_file(s, "root/index.html", "hello\n");
 }
 
+/* A worker that breaks is replaced so fast that no client may notice; the log tells. */
+static void log_judge(const struct server *s)
+{
+    static const char *const words[] = { "Sanitizer",       "runtime error:",   "Assertion",
+                                         "ended: signal 6", "ended: signal 11", "[crit]" };
+    struct buf b = file_read(s->log);
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        cr_expect(b.n == 0 || strstr(buf_cstr(&b), words[i]) == NULL, "in the error log:\n%.4000s",
+                  b.p);
+    buf_fini(&b);
+}
+
 void server_close(struct server *s)
 {
     server_stop(s);
+    log_judge(s);
     guardian_clean(s);
     close(s->guardian_fd);
     waitpid(s->guardian, NULL, 0);

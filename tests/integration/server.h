@@ -50,7 +50,7 @@ void pause_ms(unsigned ms);
 
 /* Makes the folder; root/index.html holds "hello\n". */
 void server_open(struct server *s);
-/* Stops the server and removes the folder. */
+/* Stops the server, fails the test if a process of it broke, and removes the folder. */
 void server_close(struct server *s);
 
 /* "dir/name"; the text stays valid for the next 15 calls. */
