@@ -492,8 +492,8 @@ static void take_event(struct file_watch *w, const struct inotify_event *event)
     struct watch *watch;
     struct name *name;
 
-    if (event->mask &
-        IN_Q_OVERFLOW) { /* the kernel has dropped events: anything may have changed */
+    /* Overflow: the kernel has dropped events, and anything may have changed. */
+    if (event->mask & IN_Q_OVERFLOW) {
         touch_all(w);
         return;
     }

@@ -301,7 +301,7 @@ Test(docroot, takes_paths_of_any_length)
     char path[2 * PATH_MAX], text[64];
 
     site_init(&s, true);
-    for (size_t n = 1; n < sizeof(path); n += n < PATH_MAX - 20 || n > PATH_MAX + 20 ? 97 : 1) {
+    for (size_t n = 1; n<sizeof(path); n += n> PATH_MAX - 120 && n < PATH_MAX + 20 ? 1 : 97) {
         memset(path, 'x', n);
         path[0] = '/';
         path[n] = '\0';

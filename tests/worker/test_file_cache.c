@@ -167,6 +167,45 @@ Test(file_cache, keeps_within_its_entries_and_lets_the_unused_go)
     bench_fini(&b);
 }
 
+Test(file_cache, lets_the_unused_go_whatever_they_hold)
+{
+    struct file_cache_limits limits = roomy;
+    struct bench b;
+
+    limits.entries_max = 4;
+    limits.small_bytes = 3;
+    bench_init(&b, &limits);
+    write_numbered(&b, 2, "held open");
+    find_numbered(&b, 0);
+    find(&b, "/a.txt");
+    find_numbered(&b, 1);
+    find(&b, "/sub");
+    find(&b, "/sub/b.html"); /* pushes out 0, the only one that nobody asked for since */
+    find_numbered(&b, 1);
+    find(&b, "/sub");
+    find(&b, "/sub/"); /* and this one a.txt, older than what is held open */
+    cr_expect_not(is_hit(&b, "/a.txt"));
+    cr_expect(is_hit(&b, "/n/1"));
+    bench_fini(&b);
+}
+
+Test(file_cache, takes_no_body_that_is_not_all_there)
+{
+    /* sysfs says 4096 bytes and gives fewer, like a file that shrinks while it is read */
+    static const struct file_options options = { .default_type = STR_INIT("a/b"),
+                                                 .small_bytes = 1 << 20 };
+    int fd = open("/sys/kernel/uevent_seqnum", O_RDONLY | O_CLOEXEC);
+    struct file *f;
+
+    if (fd < 0)
+        cr_skip_test("no sysfs here");
+    f = file_new(fd, STR("uevent_seqnum"), &options);
+    cr_expect_eq(f->body, NULL);
+    cr_expect_eq(f->fd, fd);
+    file_put(&f);
+    cr_expect_lt(fcntl(fd, F_GETFD), 0, "the last reference closes it");
+}
+
 Test(file_cache, lets_no_flood_of_errors_push_out_files)
 {
     struct file_cache_limits limits = roomy;

@@ -202,6 +202,22 @@ Test(file_watch, sees_writes_to_the_file_at_the_end_of_links)
     bench_fini(&b);
 }
 
+Test(file_watch, sees_writes_before_the_writer_closes)
+{
+    struct bench b;
+    struct trail trail = { 0 };
+    int fd;
+
+    bench_init(&b);
+    cr_expect(file_watch_follow(b.watch, &trail, b.root_fd, "a/d.txt"));
+    fd = open(temp_at(&b.t, "www/a/d.txt"), O_WRONLY);
+    MUST(write(fd, "x", 1) == 1);
+    cr_expect(is_touched(&b, &trail));
+    close(fd);
+    trail_drop(b.watch, &trail);
+    bench_fini(&b);
+}
+
 Test(file_watch, sees_writes_through_another_hard_link)
 {
     struct bench b;
@@ -303,7 +319,7 @@ Test(file_watch, watches_a_folder_once_for_all_its_trails)
     bench_fini(&b);
 }
 
-Test(file_watch, adds_a_name_to_a_trail_once)
+Test(file_watch, lets_a_trail_be_followed_again)
 {
     struct bench b;
     struct trail trail = { 0 };
