@@ -84,7 +84,7 @@ static void answer_file(struct exchange *x, struct file *f)
 {
     struct representation rep = {
         .etag = { f->etag, f->etag_n },
-        .last_modified = f->mtime.tv_sec,
+        .last_modified = f->modified_at,
         .has_last_modified = f->last_modified[0] != '\0',
         .size = f->size,
     };
