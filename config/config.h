@@ -35,12 +35,13 @@ struct error_page {
 
 /* What a server, a site and a route can all set; a route's copy is complete after inheritance. */
 struct scope {
-    char *root;             /* docroot: the whole request path is looked up below it; absolute;
+    char *root;  /* docroot: the whole request path is looked up below it; absolute;
                                NULL: the route has an alias */
-    char *alias;            /* routes only, instead of root: what follows the route's path is looked
+    char *alias; /* routes only, instead of root: what follows the route's path is looked
                                up below it; absolute; NULL: not set */
-    char **index;           /* file names tried for a directory, in order */
-    size_t index_count;     /* 0: no index */
+    unsigned folder_line, folder_column; /* where root or alias was set; 0: nowhere */
+    char **index;                        /* file names tried for a directory, in order */
+    size_t index_count;                  /* 0: no index */
     bool is_dotfiles_shown; /* else names that start with '.' are not found, but /.well-known/ */
     char *default_type;     /* media type where the name tells none */
     char *charset;          /* added to text types; "" adds none */

@@ -94,6 +94,13 @@ void scope_read(struct value_reader *r, const struct yaml_node *map, enum settin
             read_group(r, row, item, scope);
         else if (row->type != SET_STRUCTURE)
             value_read(r, row, item, setting_is_scoped(row) ? (void *)scope : r->config);
+        if (row != NULL &&
+            (row->offset == offsetof(struct scope, root) ||
+             row->offset == offsetof(struct scope, alias)) &&
+            setting_is_scoped(row)) {
+            scope->folder_line = item->value->mark.line;
+            scope->folder_column = item->value->mark.column;
+        }
     }
 }
 
@@ -106,7 +113,7 @@ void scope_fini(struct scope *scope)
 
 static struct scope scope_copy(const struct scope *from)
 {
-    struct scope to = { 0 };
+    struct scope to = { .folder_line = from->folder_line, .folder_column = from->folder_column };
 
     for (size_t i = 0; i < setting_count; i++)
         if (setting_is_scoped(&settings[i]))

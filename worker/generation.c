@@ -149,8 +149,20 @@ static struct file_cache *make_cache(const struct config *config)
     return file_cache_new(&limits);
 }
 
-static bool make_route(struct generation *gen, const struct site *site, const struct route *from,
-                       struct live_route *to, char **why)
+/* In the way of all config errors, so that one look finds the line. */
+static char *folder_failure(const struct config *config, const struct scope *scope,
+                            const char *folder)
+{
+    const char *what = scope->alias != NULL ? "alias" : "root";
+
+    if (config->path == NULL || scope->folder_line == 0)
+        return xasprintf("%s %s: %s", what, folder, strerror(errno));
+    return xasprintf("%s:%u:%u: error: %s %s: %s", config->path, scope->folder_line,
+                     scope->folder_column, what, folder, strerror(errno));
+}
+
+static bool make_route(struct generation *gen, const struct route *from, struct live_route *to,
+                       char **why)
 {
     const struct scope *scope = &from->scope;
     struct docroot_options options = {
@@ -169,11 +181,7 @@ static bool make_route(struct generation *gen, const struct site *site, const st
     to->log = scope->access_log == ACCESS_LOG_OFF ? NULL : gen->logs[scope->access_log];
     to->docroot = file_cache_add_root(gen->cache, &options);
     if (to->docroot == NULL)
-        *why = xasprintf("%s:%u: site %s, route %s: root %s: %s",
-                         gen->config->path != NULL ? gen->config->path : "command line",
-                         from->line > 0 ? from->line : site->line,
-                         site->host_count > 0 ? site->hosts[0] : "*", from->path, options.path,
-                         strerror(errno));
+        *why = folder_failure(gen->config, scope, options.path);
     return to->docroot != NULL;
 }
 
@@ -200,7 +208,7 @@ static bool make_sites(struct generation *gen, char **why)
         site->config = &config->sites[i];
         site->routes = xcalloc(site->config->route_count, sizeof(struct live_route));
         for (size_t j = 0; j < site->config->route_count; j++)
-            if (!make_route(gen, site->config, &site->config->routes[j], &site->routes[j], why))
+            if (!make_route(gen, &site->config->routes[j], &site->routes[j], why))
                 return false;
     }
     return true;
