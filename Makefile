@@ -128,13 +128,20 @@ $(BUILD)/.run-tests coverage: $(if $(filter %/integration-tests,$(TEST_BINARIES)
 # hangs fails after two minutes. Criterion that finds no tests (without /proc, for one) calls that a
 # success; we do not.
 define run_tests
-@failed=; for suite in $(TEST_BINARIES); do \
+@rm -rf $(REPORTS) && mkdir -p $(REPORTS); failed=; for suite in $(TEST_BINARIES); do \
     echo "$${suite##*/}:"; \
     "$$suite" --list | grep -q . || { echo 'found no tests' >&2; failed="$$failed $${suite##*/}"; }; \
-    REMUDA=$(BUILD)/remuda "$$suite" --timeout 120 $(if $(T),--filter '$(T)') || failed="$$failed $${suite##*/}"; \
+    REMUDA=$(BUILD)/remuda $(TEST_ENV) \
+        "$$suite" --timeout 120 $(if $(T),--filter '$(T)') || failed="$$failed $${suite##*/}"; \
 done; \
+if ls $(REPORTS)/* >/dev/null 2>&1; then cat $(REPORTS)/* >&2; failed="$$failed sanitizers"; fi; \
 test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 endef
+# Criterion forgets how its children exit, and a server's last words may be read by nobody: what a
+# sanitizer finds goes to files, and a file fails the run.
+REPORTS  := $(BUILD)/reports
+TEST_ENV := $(if $(SANITIZE),ASAN_OPTIONS="$$ASAN_OPTIONS:log_path=$(CURDIR)/$(REPORTS)/asan" \
+            UBSAN_OPTIONS="$$UBSAN_OPTIONS:log_path=$(CURDIR)/$(REPORTS)/ubsan")
 
 # Asked for together, these are one run: `make -j2 unit-test integration-test` prints no salad.
 .PHONY: test unit-test integration-test

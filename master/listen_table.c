@@ -318,12 +318,21 @@ bool listen_table_listen(struct listen_table *l, const struct config *config, st
     return errors->n == errors_before;
 }
 
+static void say(const struct listen_row *row, const char *what)
+{
+    char text[ADDRESS_TEXT_MAX];
+
+    address_format(&row->actual, text);
+    log_notice("%s on %s", what, text);
+}
+
 void listen_table_commit(struct listen_table *l)
 {
     for (size_t i = l->count; i-- > 0;) {
         struct listen_row *row = &l->rows[i];
 
         if (row->is_going) {
+            say(row, "no longer listening");
             unlink_row(row);
             remove_row(l, i);
             continue;
@@ -333,7 +342,11 @@ void listen_table_commit(struct listen_table *l)
                 row->fds[slot] = row->fresh_fds[slot];
                 row->fresh_fds[slot] = -1;
             }
-        row->is_new = false;
+    }
+    for (size_t i = 0; i < l->count; i++) {
+        if (l->rows[i].is_new)
+            say(&l->rows[i], "listening");
+        l->rows[i].is_new = false;
     }
 }
 

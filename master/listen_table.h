@@ -7,7 +7,7 @@
  *
  *     listen_table_prepare(l, config, ...)  binds what is missing; rows that go are only marked
  *     listen_table_listen(l, ...)           starts queueing on what is new
- *     listen_table_commit(l)                closes the rows that are marked; or
+ *     listen_table_commit(l)                closes the rows that are marked, logs the change; or
  *     listen_table_abort(l)                 closes what is new
  *
  * Rows are matched by the address as configured, so port 0 keeps its socket and its port. Unix

@@ -66,7 +66,7 @@ static int run(const struct args *args)
 
 int main(int argc, char **argv)
 {
-    struct args args = { 0 };
+    struct args args = { .action = ACTION_SERVE };
     struct buf error = { 0 };
     int result;
 

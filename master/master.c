@@ -159,6 +159,12 @@ static void on_start_limit(struct ev_loop *loop, ev_timer *w, int revents)
     start_failed(m);
 }
 
+void master_end(struct master *m)
+{
+    m->is_over = true;
+    ev_break(m->loop, EVBREAK_ALL);
+}
+
 void master_stop(struct master *m, bool is_fast)
 {
     enum phase phase = is_fast ? PHASE_STOPPING : PHASE_QUITTING;
@@ -171,7 +177,7 @@ void master_stop(struct master *m, bool is_fast)
     transaction_cancel(m);
     if (m->is_single) {
         if (is_fast || m->worker == NULL)
-            ev_break(m->loop, EVBREAK_ALL);
+            master_end(m);
         else
             worker_quit(m->worker);
         return;
@@ -180,7 +186,7 @@ void master_stop(struct master *m, bool is_fast)
     /* The workers have copies, with what is queued there; new clients are refused from here on. */
     listen_table_close(&m->listeners);
     if (list_is_empty(&m->processes))
-        ev_break(m->loop, EVBREAK_ALL);
+        master_end(m);
 }
 
 /* Many connections need many descriptors, and the default is from other days. */
@@ -281,12 +287,6 @@ static bool open_listeners(struct master *m, struct buf *errors)
         return false;
     }
     listen_table_commit(&m->listeners);
-    for (size_t i = 0; i < m->listeners.count; i++) {
-        char text[ADDRESS_TEXT_MAX];
-
-        address_format(&m->listeners.rows[i].actual, text);
-        log_notice("listening on %s", text);
-    }
     return true;
 }
 
@@ -429,7 +429,8 @@ int master_run(const struct args *args)
         close_all(m);
     } else {
         start_workers(m);
-        ev_run(m->loop, 0);
+        if (!m->is_over)
+            ev_run(m->loop, 0);
         close_all(m);
         exit_code = m->exit_code;
     }

@@ -52,6 +52,7 @@ struct master {
     bool is_single; /* serves itself: no processes, `worker` instead */
     bool is_daemon;
     bool is_drained; /* WINCH came: no workers until HUP */
+    bool is_over;    /* nothing is left to wait for */
     int exit_code;
     int ready_fd;            /* the waiting parent of --daemon; -1: none */
     struct buf start_errors; /* one line each, no line twice */
@@ -80,6 +81,9 @@ int master_run(const struct args *args);
 
 /* Ends the server, workers first; a second call may only make it faster. */
 void master_stop(struct master *m, bool is_fast);
+
+/* Nothing is left to wait for: the loop ends, or does not begin. */
+void master_end(struct master *m);
 
 /* A worker became ready, failed or ended: is the start complete, or has it failed? */
 void master_check_start(struct master *m);

@@ -69,7 +69,7 @@ static void on_channel(struct ev_loop *loop, ev_io *w, int revents)
         return;
     /* End-of-file comes a moment before the end; a worker that lives on is out of reach. */
     if (p->master->is_single)
-        ev_break(loop, EVBREAK_ALL);
+        master_end(p->master);
     else if (!ev_is_active(&p->kill_limit))
         start_kill_limit(p, STOP_LIMIT_MS);
 }
@@ -173,7 +173,7 @@ struct process *process_spawn(struct master *m, unsigned slot)
 void process_kill(struct process *p)
 {
     if (p->master->is_single)
-        ev_break(p->master->loop, EVBREAK_ALL);
+        master_end(p->master);
     else
         kill(p->pid, SIGKILL);
 }

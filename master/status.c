@@ -85,6 +85,9 @@ void status_write(const struct master *m, struct buf *out)
                (unsigned long long)atomic_load(&m->shared->respawns));
     LIST_EACH (at, &m->processes)
         add_process(m, CONTAINER_OF(at, struct process, link), out);
+    for (unsigned i = 0; i < m->slot_count; i++)
+        if (ev_is_active(&m->slots[i].respawn))
+            buf_printf(out, "worker %u: ended young, the next one starts after a pause\n", i + 1);
     add_last_reload(&m->transaction, out);
 }
 

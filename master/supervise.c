@@ -220,7 +220,7 @@ void supervise_reap(struct master *m)
     else
         supervise_fill(m);
     if (m->phase > PHASE_RUNNING && list_is_empty(&m->processes))
-        ev_break(m->loop, EVBREAK_ALL);
+        master_end(m);
 }
 
 void supervise_on_serving(struct process *p)
