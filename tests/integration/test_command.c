@@ -196,7 +196,7 @@ Test(command, is_driven_by_remudactl)
 
     if (access(ctl, X_OK) != 0)
         cr_assert_fail("%s is not there: start the tests from the repository's root", ctl);
-    setenv("REMUDA", server_binary(), 1);
+    setenv("REMUDA_BINARY", server_binary(), 1);
     server_open(&s);
     server_config(&s, "");
     expect_run(&s, OK, "ok", ctl, "-c", s.config, "test", NULL);
