@@ -12,10 +12,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log.h"
+
 static struct listen_table table;
 static struct buf errors;
 static struct listen listens[4];
 static struct config config = { .listens = listens, .backlog = 16, .defer_accept_ms = 1500 };
+
+static void be_quiet(void)
+{
+    log_set_level(LOG_WARN);
+}
 
 static void close_table(void)
 {
@@ -23,7 +30,7 @@ static void close_table(void)
     buf_fini(&errors);
 }
 
-TestSuite(listen_table, .fini = close_table);
+TestSuite(listen_table, .init = be_quiet, .fini = close_table);
 
 static void want(const char *const *texts)
 {
