@@ -95,7 +95,7 @@ const struct setting settings[] = {
     { "server_header", SET_BOOL, SERVER(has_server_header), "on",
       .help = "on: send \"Server: remuda\"" },
 
-    { "sendfile_max_chunk", SET_SIZE, SERVER(sendfile_max_chunk_bytes), "512KiB", .min = 4 * KIB,
+    { "sendfile_max_chunk", SET_SIZE, SERVER(sendfile_max_chunk_bytes), "2MiB", .min = 4 * KIB,
       .max = GIB, .heading = "sending and caching",
       .help = "the most that one response sends before others have their turn" },
     { "open_file_cache", SET_GROUP, SERVER(open_file_cache_max), .none = "off",

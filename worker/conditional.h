@@ -29,7 +29,8 @@ struct byte_range {
 };
 
 /*
- * In the order of RFC 9110, 13.2.2. `now` is for dates: one later than it is no precondition.
+ * In the order of RFC 9110, 13.2.2. `now` tells the century of a two-digit year, and whether a date
+ * in If-Range is old enough to be a strong validator.
  * Several ranges at once are answered whole (a server may ignore Range: RFC 9110, 14.2). Range
  * counts for GET only.
  */

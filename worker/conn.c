@@ -212,7 +212,7 @@ static void wait_writable(struct conn *c)
 /* ---- output ---- */
 
 /* Sends what was gathered or left over. WAIT: blocked, all that is left is in c->out. */
-static enum outcome flush(struct conn *c)
+static enum outcome flush(struct conn *c, bool then_closes)
 {
     struct worker *w = c->worker;
     struct out *out = c->out != NULL ? c->out : w->out;
@@ -221,7 +221,7 @@ static enum outcome flush(struct conn *c)
 
     if (out_is_empty(out))
         return GO_ON;
-    result = out_send(out, c, &w->turn_budget, &sent);
+    result = out_send(out, c, then_closes, &w->turn_budget, &sent);
     c->bytes_sent += sent;
     counter_add(w->counters, COUNTER_BYTES_SENT, sent);
     switch (result) {
@@ -299,7 +299,7 @@ static enum outcome advance(struct conn *c)
 
     if (need == NEED_NOTHING)
         return GO_ON;
-    outcome = flush(c);
+    outcome = flush(c, need == NEED_CLOSE && !c->must_linger);
     if (outcome == WAIT) {
         wait_writable(c);
         return WAIT;
@@ -348,7 +348,7 @@ void conn_drive(struct conn *c)
     w->turn_budget = w->gen->config->sendfile_max_chunk_bytes;
     c->is_drained = false;
     if (c->out != NULL) {
-        outcome = flush(c);
+        outcome = flush(c, false);
         if (outcome == WAIT) {
             wait_writable(c);
             return;

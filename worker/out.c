@@ -132,7 +132,7 @@ static void advance(struct out *out, size_t n)
 }
 
 /* All chunks in memory up to the next one that is not. */
-static ssize_t send_memory(struct out *out, struct conn *c)
+static ssize_t send_memory(struct out *out, struct conn *c, bool then_closes)
 {
     struct iovec iov[OUT_CHUNKS];
     int count = 0;
@@ -140,10 +140,11 @@ static ssize_t send_memory(struct out *out, struct conn *c)
 
     for (; at < out->count && out->chunks[at].p != NULL && count < OUT_CHUNKS; at++)
         iov[count++] = (struct iovec){ (void *)(uintptr_t)out->chunks[at].p, out->chunks[at].n };
-    return c->transport->write(c, iov, count, at < out->count);
+    return c->transport->write(c, iov, count, at < out->count || then_closes);
 }
 
-enum out_result out_send(struct out *out, struct conn *c, size_t *budget, uint64_t *sent)
+enum out_result out_send(struct out *out, struct conn *c, bool then_closes, size_t *budget,
+                         uint64_t *sent)
 {
     while (!out_is_empty(out)) {
         struct out_chunk *chunk = &out->chunks[out->first];
@@ -152,7 +153,7 @@ enum out_result out_send(struct out *out, struct conn *c, size_t *budget, uint64
         if (*budget == 0)
             return OUT_TURN_OVER;
         if (chunk->p != NULL) {
-            n = send_memory(out, c);
+            n = send_memory(out, c, then_closes);
         } else {
             if (!file_is_unchanged(chunk->file))
                 return OUT_FILE_CHANGED;

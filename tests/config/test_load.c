@@ -63,7 +63,7 @@ Test(load, fills_in_every_default)
     cr_expect_eq(c->request_line_max_bytes, 8192);
     cr_expect_eq(c->request_header_max_bytes, 32768);
     cr_expect_eq(c->request_header_max_count, 100);
-    cr_expect_eq(c->sendfile_max_chunk_bytes, 524288);
+    cr_expect_eq(c->sendfile_max_chunk_bytes, 2097152);
     cr_expect_eq(c->open_file_cache_max, 10000);
     cr_expect_eq(c->open_file_cache_memory_bytes, 64 << 20);
     cr_expect_eq(c->open_file_cache_small_bytes, 16384);

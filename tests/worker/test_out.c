@@ -53,7 +53,7 @@ static enum out_result send_all(struct fixture *f, struct out *out, uint64_t *se
 {
     size_t budget = SIZE_MAX;
 
-    return out_send(out, &f->conn, &budget, sent);
+    return out_send(out, &f->conn, false, &budget, sent);
 }
 
 static size_t drain(int fd)
@@ -140,10 +140,10 @@ Test(out, stops_when_its_share_of_a_turn_is_used_up)
     size_t budget = 0;
 
     out_add(f.out, STR("x"));
-    cr_expect_eq(out_send(f.out, &f.conn, &budget, &sent), OUT_TURN_OVER);
+    cr_expect_eq(out_send(f.out, &f.conn, false, &budget, &sent), OUT_TURN_OVER);
     cr_expect_not(out_is_empty(f.out));
     budget = 1;
-    cr_expect_eq(out_send(f.out, &f.conn, &budget, &sent), OUT_SENT);
+    cr_expect_eq(out_send(f.out, &f.conn, false, &budget, &sent), OUT_SENT);
     tear_down(&f);
 }
 
