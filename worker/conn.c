@@ -226,6 +226,9 @@ static enum outcome flush(struct conn *c, bool then_closes)
     counter_add(w->counters, COUNTER_BYTES_SENT, sent);
     switch (result) {
     case OUT_SENT:
+        /* Not left to close(2): with input unread it sends RST and drops what was held back. */
+        if (then_closes)
+            c->transport->shut_write(c);
         out_free(&c->out);
         return GO_ON;
     case OUT_BLOCKED:

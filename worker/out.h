@@ -81,8 +81,8 @@ struct out *out_detach(struct out *out);
 
 struct conn;
 /*
- * Sends until done, blocked or out of budget; *sent counts. `then_closes`: the socket is closed
- * right behind it, so the last bytes may wait for the FIN and share its packet.
+ * Sends until done, blocked or out of budget; *sent counts. `then_closes`: our side is shut right
+ * behind it, so the last bytes may wait for the FIN and share its packet.
  */
 enum out_result out_send(struct out *out, struct conn *c, bool then_closes, size_t *budget,
                          uint64_t *sent);
