@@ -27,7 +27,7 @@ DEPFLAGS := -MMD -MP
 override CPPFLAGS += -I. -D_GNU_SOURCE -DREMUDA_VERSION='"$(VERSION)"' -DXXH_INLINE_ALL
 WARN     := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
             -Wvla -Wno-unused-parameter
-LIBS     := -lev -lyaml
+LIBS     := -lev -lyaml -lpthread
 ifdef SANITIZE
 override CFLAGS  += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=$(SANITIZE)

@@ -73,7 +73,10 @@ static char *put_head(char *p, const struct response *res, const struct compose_
     if (status_has_body(res->status)) {
         if (type.n > 0)
             p = put_field(p, STR("Content-Type"), type);
-        p = put_number(p, STR("Content-Length"), (uint64_t)res->length);
+        if (options->is_chunked)
+            p = put_str(p, STR("Transfer-Encoding: chunked\r\n"));
+        else if (!options->has_no_length)
+            p = put_number(p, STR("Content-Length"), (uint64_t)res->length);
     }
     if (res->is_representation && res->file != NULL) {
         p = put_validators(p, res->file);

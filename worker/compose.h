@@ -16,6 +16,8 @@ struct compose_options {
     const char *date; /* HTTP_DATE_N bytes */
     bool has_server;
     struct str connection; /* the Connection field's value; n 0: none */
+    bool is_chunked;       /* the body comes in chunks: no Content-Length */
+    bool has_no_length;    /* the body ends with the connection: neither */
 };
 
 /* Bytes that compose_http1() writes at most. */

@@ -283,13 +283,23 @@ static void drive_lingering(struct conn *c)
 
 /* ---- the driver ---- */
 
-static void yield(struct conn *c)
+/* Neither bytes nor room are waited for, so the poll must not wake us for them. */
+static void wait_for_turn(struct conn *c)
+{
+    struct worker *w = c->worker;
+
+    deadline_arm(&w->deadlines, &c->deadline, DEADLINE_TURN, w->clock.now_ms);
+    if (c->is_watched)
+        ev_io_stop(w->loop, &c->io);
+    c->is_watched = false;
+}
+
+void conn_wake(struct conn *c)
 {
     struct worker *w = c->worker;
 
     list_remove(&c->runnable);
     list_append(&w->runnable, &c->runnable);
-    deadline_arm(&w->deadlines, &c->deadline, DEADLINE_TURN, w->clock.now_ms);
     ev_prepare_start(w->loop, &w->run_runnable);
     ev_idle_start(w->loop, &w->stay_awake);
 }
@@ -322,7 +332,11 @@ static enum outcome advance(struct conn *c)
             c->close_reason = errno == ECONNRESET ? CLOSE_CLIENT_EARLY : CLOSE_SOCKET_ERROR;
         return outcome;
     case NEED_YIELD:
-        yield(c);
+        wait_for_turn(c);
+        conn_wake(c);
+        return WAIT;
+    case NEED_WAKE:
+        wait_for_turn(c);
         return WAIT;
     case NEED_CLOSE:
         if (!c->must_linger || c->is_eof)

@@ -78,6 +78,11 @@ void conn_open(const struct listener *l, int fd, const union peer *peer);
 /* Goes on with what is there to do; *c may be gone afterwards. */
 void conn_drive(struct conn *c);
 
+/*
+ * What it waited for (NEED_WAKE) is there: it goes on in the next turn of the loop.
+ */
+void conn_wake(struct conn *c);
+
 /* Its deadline passed: it gets another window if it earned it, else an answer or a close. */
 void conn_expire(struct conn *c);
 

@@ -22,16 +22,23 @@ struct exchange *exchange_new(struct worker *w)
     x->conn = NULL;
     x->clock = &w->clock;
     x->counters = w->counters;
+    x->offload = w->offload;
     x->gen = generation_get(w->gen);
     x->route = NULL;
     x->head = NULL;
     x->head_n = 0;
-    x->is_settled = false;
+    x->is_settled = x->is_awake = false;
+    x->resume = NULL;
+    x->holder = NULL;
+    x->part_at = 0;
+    x->body_bytes = 0;
     return x;
 }
 
 void exchange_free(struct worker *w, struct exchange *x)
 {
+    if (x->holder != NULL)
+        *x->holder = NULL;
     response_reset(&x->res);
     pool_reset(&x->pool);
     generation_put(&x->gen);
@@ -42,6 +49,24 @@ void exchange_free(struct worker *w, struct exchange *x)
     x->next_free = w->exchanges_free;
     w->exchanges_free = x;
     w->exchanges_free_count++;
+}
+
+void exchange_suspend(struct exchange *x, void (*resume)(struct exchange *x),
+                      struct exchange **holder)
+{
+    exchange_settle(x);
+    *holder = x;
+    x->holder = holder;
+    x->is_awake = false;
+    x->resume = resume;
+}
+
+void exchange_wake(struct exchange *x)
+{
+    *x->holder = NULL;
+    x->holder = NULL;
+    x->is_awake = true;
+    conn_wake(x->conn);
 }
 
 void exchange_settle(struct exchange *x)

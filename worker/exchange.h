@@ -17,6 +17,7 @@ struct clock;
 struct conn;
 struct generation;
 struct live_route;
+struct offload;
 struct shared_slot;
 
 struct exchange {
@@ -24,15 +25,31 @@ struct exchange {
     struct conn *conn;              /* borrowed */
     const struct clock *clock;      /* of this turn; borrowed from the worker */
     struct shared_slot *counters;   /* the worker's */
+    struct offload *offload;        /* the worker's helper thread */
     struct generation *gen;         /* one reference */
     const struct live_route *route; /* where the request went; part of gen; NULL: not routed */
     const char *head;               /* the request's bytes, for views in `req`; input or pool */
     size_t head_n;
-    bool is_settled; /* head is in the pool: the input may go */
+    bool is_settled;                    /* head is in the pool: the input may go */
+    bool is_awake;                      /* what it was suspended for is there */
+    void (*resume)(struct exchange *x); /* goes on with the answer; NULL: it is not suspended */
+    struct exchange **holder;           /* who will wake it; NULL: nobody */
+    unsigned part_at;                   /* parts of res that are in the output */
+    uint64_t body_bytes;                /* of res.source that are in the output */
     struct response res;
     struct pool pool;
     struct request req; /* last: its field array is large and mostly cold */
 };
+
+/*
+ * The answer needs something that is made elsewhere: the handler returns with no answer, and the
+ * exchange stands still until exchange_wake(), after which `resume` goes on (and may suspend
+ * again). Views of the request may move here: take them anew afterwards. *holder is where the one
+ * who will wake it keeps it; it becomes NULL if the exchange ends first.
+ */
+void exchange_suspend(struct exchange *x, void (*resume)(struct exchange *x),
+                      struct exchange **holder);
+void exchange_wake(struct exchange *x);
 
 /* Copies the head into the pool, so that the exchange outlives the input it was parsed from. */
 void exchange_settle(struct exchange *x);

@@ -9,8 +9,15 @@
 
 struct handler {
     const char *name;
-    void (*handle)(struct exchange *x);
+    void (*handle)(struct exchange *x); /* answers, or exchange_suspend()s */
 };
+
+/*
+ * The whole way from a parsed request to its response: whom it is for, whether it may, and the
+ * handler's answer. Protocols call this and nothing behind it. Afterwards either x->res has a
+ * status or x->resume is set.
+ */
+void exchange_answer(struct exchange *x);
 
 /* Files below the route's docroot: GET, HEAD, OPTIONS. */
 extern const struct handler static_files;

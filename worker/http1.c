@@ -1,7 +1,7 @@
 /*
  * http1 - HTTP/1.0 and 1.1 on a connection, as a table of steps.
  *
- *     READ_HEAD -> ROUTE -> (READ_BODY) -> WRITE -> FINISH -> READ_HEAD ...
+ *     READ_HEAD -> ANSWER -> (READ_BODY) -> WRITE -> FINISH -> READ_HEAD ...
  *
  * A request body that the handler has no use for is read and dropped before the answer goes out,
  * so that a broken one still gets a clean 400 and the next request is in step. Responses are
@@ -19,9 +19,17 @@
 #include "worker/http1_parse.h"
 #include "worker/internal.h"
 #include "worker/out.h"
-#include "worker/path.h"
 
-enum http1_state { READ_HEAD, ROUTE, READ_BODY, WRITE, FINISH, TIMED_OUT };
+enum http1_state {
+    READ_HEAD,
+    ANSWER,
+    READ_BODY,
+    WRITE,
+    WRITE_PARTS,
+    WRITE_SOURCE,
+    FINISH,
+    TIMED_OUT
+};
 
 enum { STATUS_CLIENT_CLOSED = 499 }; /* in the access log only, as nginx writes it */
 
@@ -126,30 +134,11 @@ static enum need read_head(struct conn *c)
     c->x->head = input.p;
     c->x->head_n = head_n;
     conn_consume(c, head_n);
-    c->state = ROUTE;
+    c->state = ANSWER;
     return NEED_NOTHING;
 }
 
-/* ---- ROUTE ---- */
-
-/* Whom the request is for and what the answer is. */
-static void find_answer(struct exchange *x)
-{
-    struct request *req = &x->req;
-    const struct live_site *site = generation_site(x->gen, req->host);
-    enum path_result result = PATH_CLEAN;
-
-    req->path = STR_NONE;
-    if (req->raw_path.p != NULL)
-        result = path_clean(req->raw_path, pool_alloc(&x->pool, req->raw_path.n), &req->path);
-    x->route = site_route(site, result == PATH_CLEAN ? req->path : STR_NONE);
-    if (result == PATH_BAD)
-        exchange_error(x, 400);
-    else if (result == PATH_NOT_FOUND)
-        exchange_error(x, 404);
-    else
-        x->route->handler->handle(x);
-}
+/* ---- ANSWER ---- */
 
 static bool keeps_alive(const struct conn *c)
 {
@@ -203,12 +192,21 @@ static enum need begin_body(struct conn *c)
     return NEED_NOTHING;
 }
 
-static enum need route(struct conn *c)
+static enum need answer(struct conn *c)
 {
-    struct request *req = &c->x->req;
+    struct exchange *x = c->x;
+    struct request *req = &x->req;
+    void (*resume)(struct exchange *) = x->resume;
 
-    if (c->x->res.status == 0)
-        find_answer(c->x);
+    if (resume != NULL && !x->is_awake)
+        return NEED_WAKE;
+    x->resume = NULL;
+    if (resume != NULL)
+        resume(x);
+    else if (x->res.status == 0)
+        exchange_answer(x);
+    if (x->resume != NULL)
+        return NEED_WAKE;
     c->must_close = !keeps_alive(c) || req->method == METHOD_CONNECT;
     if (req->framing == BODY_FRAMING_NONE ||
         (req->framing == BODY_FRAMING_LENGTH && req->content_length == 0)) {
@@ -295,6 +293,27 @@ static bool has_open_file(const struct out *out)
     return out->count > 0 && out->chunks[out->count - 1].p == NULL;
 }
 
+/* A body without a length is chunked; HTTP/1.0 knows no chunks, there it ends with the connection. */
+static void choose_framing(struct conn *c, struct compose_options *options)
+{
+    if (c->x->res.source == NULL)
+        return;
+    options->is_chunked = c->x->req.version >= 11;
+    options->has_no_length = !options->is_chunked;
+    if (options->has_no_length)
+        c->must_close = true;
+}
+
+/* What is sent behind the head, if it does not fit behind it at once. */
+static enum http1_state state_of_body(const struct exchange *x)
+{
+    if (!sends_body(x))
+        return FINISH;
+    if (x->res.source != NULL)
+        return WRITE_SOURCE;
+    return x->res.part_count > 0 ? WRITE_PARTS : FINISH;
+}
+
 static enum need write_response(struct conn *c)
 {
     struct worker *w = c->worker;
@@ -311,16 +330,87 @@ static enum need write_response(struct conn *c)
         return NEED_FLUSH;
     if (w->is_quitting)
         c->must_close = true;
+    choose_framing(c, &options);
     options.connection = connection_field(c);
     out_commit(w->out, compose_http1(out_tail(w->out), res, &options));
-    if (sends_body(x)) {
+    c->state = state_of_body(x);
+    if (c->state == FINISH && sends_body(x)) {
         if (res->file != NULL)
             out_add_file(w->out, res->file, res->first, (size_t)res->length);
         else if (res->bytes.n > 0)
             out_add(w->out, res->bytes);
     }
-    c->state = FINISH;
     return w->out->used >= OUT_BATCH_BYTES || has_open_file(w->out) ? NEED_FLUSH : NEED_NOTHING;
+}
+
+/* ---- WRITE_PARTS ---- */
+
+static enum need write_parts(struct conn *c)
+{
+    struct out *out = c->worker->out;
+    struct exchange *x = c->x;
+    const struct response *res = &x->res;
+
+    for (; x->part_at < res->part_count; x->part_at++) {
+        const struct response_part *part = &res->parts[x->part_at];
+
+        if (!out_has_room(out, part->before.n + OUT_COPY_MAX))
+            return NEED_FLUSH;
+        out_add(out, part->before);
+        out_add_file(out, res->file, part->first, (size_t)part->length);
+    }
+    if (!out_has_room(out, res->bytes.n))
+        return NEED_FLUSH;
+    out_add(out, res->bytes);
+    c->state = FINISH;
+    return NEED_FLUSH;
+}
+
+/* ---- WRITE_SOURCE ---- */
+
+enum {
+    SOURCE_BYTES = 16384,               /* asked for at a time */
+    CHUNK_SIZE_N = 8,                   /* "00004000" */
+    CHUNK_FRAME = CHUNK_SIZE_N + 2 + 2, /* its CRLF, and the one behind the data */
+};
+
+static void put_chunk_size(char *p, size_t n)
+{
+    for (int i = CHUNK_SIZE_N - 1; i >= 0; i--, n >>= 4)
+        p[i] = "0123456789abcdef"[n & 15];
+    memcpy(p + CHUNK_SIZE_N, "\r\n", 2);
+}
+
+static enum need write_source(struct conn *c)
+{
+    struct out *out = c->worker->out;
+    struct exchange *x = c->x;
+    bool is_chunked = x->req.version >= 11;
+    size_t frame = is_chunked ? CHUNK_SIZE_N + 2 : 0;
+    char *p = out_tail(out);
+    ssize_t n;
+
+    if (!out_has_room(out, SOURCE_BYTES + CHUNK_FRAME))
+        return NEED_FLUSH;
+    n = x->res.source->read(x->res.source, p + frame, SOURCE_BYTES);
+    if (n < 0) { /* the end without its last chunk tells the client (RFC 9112, 8) */
+        c->close_reason = CLOSE_FILE_ERROR;
+        return NEED_CLOSE;
+    }
+    x->body_bytes += (uint64_t)n;
+    if (n == 0) {
+        if (is_chunked)
+            out_add(out, STR("0\r\n\r\n"));
+        c->state = FINISH;
+        return NEED_NOTHING;
+    }
+    if (is_chunked) {
+        put_chunk_size(p, (size_t)n);
+        memcpy(p + frame + n, "\r\n", 2);
+        frame += 2;
+    }
+    out_commit(out, (size_t)n + frame);
+    return out->used >= OUT_BATCH_BYTES ? NEED_FLUSH : NEED_NOTHING;
 }
 
 /* ---- FINISH ---- */
@@ -343,6 +433,9 @@ static void log_exchange(struct conn *c, unsigned status, uint64_t unsent)
     struct exchange *x = c->x;
     const struct live_route *to = x->route;
     uint64_t body = sends_body(x) && status == x->res.status ? (uint64_t)x->res.length : 0;
+
+    if (x->res.source != NULL)
+        body = x->body_bytes;
 
     count_status(w, status);
     if (to == NULL || to->log == NULL)
@@ -388,7 +481,7 @@ static void end(struct conn *c)
 {
     if (c->x == NULL)
         return;
-    if (c->state == FINISH)
+    if (c->state >= WRITE_PARTS && c->state <= FINISH)
         log_exchange(c, c->x->res.status,
                      out_last_file_left(c->out != NULL ? c->out : c->worker->out));
     else
@@ -421,10 +514,12 @@ static enum need answer_time_out(struct conn *c)
 }
 
 static step_fn *const steps[] = {
-    [READ_HEAD] = read_head,       /* input -> x->req       | ROUTE                      */
-    [ROUTE] = route,               /* x->req -> x->res      | READ_BODY or WRITE         */
+    [READ_HEAD] = read_head,       /* input -> x->req       | ANSWER                     */
+    [ANSWER] = answer,             /* x->req -> x->res      | READ_BODY or WRITE         */
     [READ_BODY] = read_body,       /* input -> nowhere      | WRITE                      */
     [WRITE] = write_response,      /* x->res -> w->out      | FINISH                     */
+    [WRITE_PARTS] = write_parts,   /* x->res.parts -> w->out | FINISH                    */
+    [WRITE_SOURCE] = write_source, /* x->res.source -> w->out | FINISH                  */
     [FINISH] = finish,             /* log, forget           | READ_HEAD, or close        */
     [TIMED_OUT] = answer_time_out, /* 408                   | WRITE                      */
 };

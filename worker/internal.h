@@ -19,6 +19,7 @@
 
 struct conn;
 struct generation;
+struct offload;
 struct out;
 
 enum {
@@ -26,6 +27,7 @@ enum {
     INPUT_KEPT_MAX = 256 * 1024, /* the longest head that a config may allow */
     INPUT_BYTES = INPUT_KEPT_MAX + INPUT_READ_BYTES + 4096, /* and empty lines before it */
     EXCHANGES_KEPT = 64,                                    /* in the lookaside: some 14 KB each */
+    OFFLOAD_JOBS = 256,                                     /* that wait for the helper thread */
     TURN_READ_BYTES = 256 * 1024, /* of one connection before others are due */
     TURN_REQUESTS = 128,          /* answered for one connection before others are due */
 };
@@ -76,7 +78,9 @@ struct worker {
     ev_prepare run_runnable;
     ev_idle stay_awake; /* runs while someone is runnable, so that the poll does not wait */
 
-    ev_io file_watch; /* inotify of the current generation */
+    ev_io file_watch;        /* inotify of the current generation */
+    struct offload *offload; /* work for the helper thread; owned */
+    ev_io offload_io;
 };
 
 /* An exchange for a new request, from the lookaside list; holds the current generation. */

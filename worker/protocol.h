@@ -16,6 +16,7 @@ enum need {
     NEED_READ,    /* more input; what was gathered for output is sent first */
     NEED_FLUSH,   /* all that was gathered must be sent, then run the step of c->state */
     NEED_YIELD,   /* others first; then run the step of c->state */
+    NEED_WAKE,    /* conn_wake(): an answer is being made elsewhere */
     NEED_CLOSE,   /* send what was gathered, then close as c->close_reason and c->must_linger say */
 };
 

@@ -69,6 +69,8 @@ void response_reset(struct response *res)
 {
     if (res->file != NULL)
         file_put(&res->file);
+    if (res->source != NULL)
+        res->source->free(res->source);
     response_init(res);
 }
 
@@ -85,6 +87,14 @@ void response_bytes(struct response *res, unsigned status, struct str type, stru
     res->bytes = bytes;
     res->first = 0;
     res->length = (off_t)bytes.n;
+}
+
+void response_stream(struct response *res, unsigned status, struct str type,
+                     struct body_source *source)
+{
+    res->status = status;
+    res->content_type = type;
+    res->source = source;
 }
 
 void response_file(struct response *res, unsigned status, struct file *f)

@@ -14,7 +14,23 @@
 #include "common/str.h"
 #include "worker/file.h"
 
-enum { RESPONSE_FIELDS_MAX = 16 };
+enum { RESPONSE_FIELDS_MAX = 32 };
+
+/*
+ * A body made while it is sent, of a length that nobody knows beforehand (a listing of 100,000
+ * names). Embedded in whatever makes it; owned by the response.
+ */
+struct body_source {
+    /* Writes 1 to n bytes and returns how many; 0: the end; -1: it broke, the connection ends. */
+    ssize_t (*read)(struct body_source *s, char *into, size_t n);
+    void (*free)(struct body_source *s);
+};
+
+/* One of several stretches that make up a body (multipart/byteranges). */
+struct response_part {
+    struct str before;   /* bytes in front of it, in the exchange's pool */
+    off_t first, length; /* of the response's file */
+};
 
 struct response_field {
     struct str name, value; /* literals or in the exchange's pool */
@@ -22,13 +38,16 @@ struct response_field {
 
 struct response {
     unsigned status;
-    struct file *file;       /* the representation; one reference, owned; NULL: none */
-    bool is_representation;  /* `file` is what was asked for: send its validators */
-    bool is_whole;           /* the file, whole, with 200: the composer's ready-made head fits */
-    off_t first;             /* body: [first, first + length) of `file`, or `bytes` */
-    off_t length;            /* bytes of the body, which HEAD and 304 announce or leave out */
-    struct str bytes;        /* body when file == NULL */
-    struct str content_type; /* n 0: the file's own, or none */
+    struct file *file;      /* the representation; one reference, owned; NULL: none */
+    bool is_representation; /* `file` is what was asked for: send its validators */
+    bool is_whole;          /* the file, whole, with 200: the composer's ready-made head fits */
+    off_t first;            /* body: [first, first + length) of `file`, or `bytes` */
+    off_t length;           /* bytes of the body, which HEAD and 304 announce or leave out */
+    struct str bytes;       /* body when file == NULL; behind the last of `parts` */
+    struct response_part *parts; /* in the exchange's pool; NULL: the body is one stretch */
+    unsigned part_count;
+    struct body_source *source; /* owned; the body, and `length` counts for nothing; NULL: none */
+    struct str content_type;    /* n 0: the file's own, or none */
     struct response_field fields[RESPONSE_FIELDS_MAX];
     unsigned field_count;
 };
@@ -41,6 +60,9 @@ static inline void response_init(struct response *res)
     res->first = res->length = 0;
     res->bytes = res->content_type = STR_NONE;
     res->field_count = 0;
+    res->parts = NULL;
+    res->part_count = 0;
+    res->source = NULL;
 }
 
 /* Drops the file and what else was answered so far. */
@@ -51,6 +73,10 @@ void response_add_field(struct response *res, struct str name, struct str value)
 
 /* Body from memory. */
 void response_bytes(struct response *res, unsigned status, struct str type, struct str bytes);
+
+/* Takes the source. */
+void response_stream(struct response *res, unsigned status, struct str type,
+                     struct body_source *source);
 
 /* The whole file with `status`; takes a reference of its own. */
 void response_file(struct response *res, unsigned status, struct file *f);

@@ -9,6 +9,7 @@
 
 #include "common/channel.h"
 #include "common/log.h"
+#include "common/offload.h"
 #include "common/xmalloc.h"
 #include "config/config.h"
 #include "worker/acceptor.h"
@@ -120,6 +121,11 @@ static void watch_files(struct worker *w)
 static void on_files_changed(struct ev_loop *loop, ev_io *io, int events)
 {
     file_cache_on_change(CONTAINER_OF(io, struct worker, file_watch)->gen->cache);
+}
+
+static void on_offload_finished(struct ev_loop *loop, ev_io *io, int events)
+{
+    offload_finish(CONTAINER_OF(io, struct worker, offload_io)->offload);
 }
 
 static double least(double a, uint64_t ms)
@@ -376,6 +382,8 @@ static void start_watchers(struct worker *w)
     ev_prepare_init(&w->run_runnable, on_run_runnable);
     ev_idle_init(&w->stay_awake, on_idle);
     ev_init(&w->file_watch, on_files_changed);
+    ev_io_init(&w->offload_io, on_offload_finished, offload_fd(w->offload), EV_READ);
+    ev_io_start(w->loop, &w->offload_io);
     ev_io_init(&w->channel_io, on_message, w->channel_fd, EV_READ);
     ev_io_start(w->loop, &w->channel_io);
 }
@@ -388,6 +396,7 @@ static void stop_watchers(struct worker *w)
     ev_prepare_stop(w->loop, &w->run_runnable);
     ev_idle_stop(w->loop, &w->stay_awake);
     ev_io_stop(w->loop, &w->file_watch);
+    ev_io_stop(w->loop, &w->offload_io);
     ev_io_stop(w->loop, &w->channel_io);
 }
 
@@ -416,7 +425,7 @@ static void free_scratch(struct worker *w)
 struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
 {
     struct worker *w = xcalloc(1, sizeof(*w));
-    struct generation *gen;
+    struct generation *gen = NULL;
     char *why = NULL;
 
     signal(SIGPIPE, SIG_IGN); /* sendfile(2) knows no MSG_NOSIGNAL */
@@ -431,12 +440,17 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     list_init(&w->conns_free);
     list_init(&w->runnable);
     deadlines_init(&w->deadlines);
+    w->offload = offload_new(OFFLOAD_JOBS);
     ev_now_update(loop);
     clock_update(&w->clock, ev_now(loop));
-    gen = generation_new(heritage->bundle, w->counters, &why);
+    if (w->offload != NULL)
+        gen = generation_new(heritage->bundle, w->counters, &why);
+    else
+        why = xasprintf("eventfd: %s", strerror(errno));
     if (gen == NULL) {
         tell_master(w, MESSAGE_FAILED, heritage->bundle->generation, why);
         free(why);
+        offload_free(&w->offload);
         free(w);
         return NULL;
     }
@@ -455,6 +469,7 @@ void worker_free(struct worker **wp)
     *wp = NULL;
     w->is_quitting = true;
     stop_watchers(w);
+    offload_free(&w->offload); /* before the connections that its jobs point to */
     LIST_EACH_SAFE (at, after, &w->listeners) {
         struct listener *l = CONTAINER_OF(at, struct listener, link);
 

@@ -22,7 +22,9 @@ static struct file *new_file(void)
 
 static char *compose(struct response *res, struct str connection, bool has_server)
 {
-    struct compose_options options = { date, has_server, connection };
+    struct compose_options options = { .date = date,
+                                       .has_server = has_server,
+                                       .connection = connection };
     size_t most = compose_http1_most(res);
     char *out = malloc(most); /* exact: the sanitizer sees one byte too far */
     size_t n = compose_http1(out, res, &options);
@@ -67,7 +69,8 @@ Test(compose, writes_a_file_head_and_the_same_again_from_the_ready_one)
 
 Test(compose, puts_todays_date_into_a_ready_head)
 {
-    struct compose_options later = { "Mon, 07 Nov 1994 08:49:37 GMT", false, STR_INIT("close") };
+    struct compose_options later = { .date = "Mon, 07 Nov 1994 08:49:37 GMT",
+                                     .connection = STR_INIT("close") };
     struct response res;
     struct file *f = new_file();
     char out[1024], *first;
