@@ -12,6 +12,7 @@
 #include <assert.h>
 
 #include "common/log.h"
+#include "common/put.h"
 #include "worker/access_log.h"
 #include "worker/compose.h"
 #include "worker/conn.h"
@@ -378,7 +379,7 @@ static void put_chunk_size(char *p, size_t n)
 {
     for (int i = CHUNK_SIZE_N - 1; i >= 0; i--, n >>= 4)
         p[i] = "0123456789abcdef"[n & 15];
-    memcpy(p + CHUNK_SIZE_N, "\r\n", 2);
+    put_str(p + CHUNK_SIZE_N, STR("\r\n"));
 }
 
 static enum need write_source(struct conn *c)
@@ -406,7 +407,7 @@ static enum need write_source(struct conn *c)
     }
     if (is_chunked) {
         put_chunk_size(p, (size_t)n);
-        memcpy(p + frame + n, "\r\n", 2);
+        put_str(p + frame + n, STR("\r\n"));
         frame += 2;
     }
     out_commit(out, (size_t)n + frame);
