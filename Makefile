@@ -141,7 +141,8 @@ endef
 # sanitizer finds goes to files, and a file fails the run.
 REPORTS  := $(BUILD)/reports
 TEST_ENV := $(if $(SANITIZE),ASAN_OPTIONS="$$ASAN_OPTIONS:log_path=$(CURDIR)/$(REPORTS)/asan" \
-            UBSAN_OPTIONS="$$UBSAN_OPTIONS:log_path=$(CURDIR)/$(REPORTS)/ubsan")
+            UBSAN_OPTIONS="$$UBSAN_OPTIONS:log_path=$(CURDIR)/$(REPORTS)/ubsan" \
+            LSAN_OPTIONS="suppressions=$(CURDIR)/tests/leaks-of-others:print_suppressions=0")
 
 # Asked for together, these are one run: `make -j2 unit-test integration-test` prints no salad.
 .PHONY: test unit-test integration-test
