@@ -54,6 +54,16 @@ static inline bool ascii_is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* The n bytes at `from` were copied to `to`: a view of some of them follows. */
+static inline void str_move(struct str *view, const char *from, size_t n, const char *to)
+{
+    /* As numbers: a view may also point somewhere else, such as at a literal. */
+    uintptr_t offset = (uintptr_t)view->p - (uintptr_t)from;
+
+    if (view->p != NULL && offset < n)
+        view->p = to + offset;
+}
+
 /* Equal but for the case of ASCII letters, whatever the locale. */
 bool str_eq_case(struct str a, struct str b);
 bool str_starts(struct str s, struct str prefix);

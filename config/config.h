@@ -25,7 +25,26 @@
 #include "common/str.h"
 #include "config/errors.h"
 
-enum { CONFIG_WORKERS_MAX = 1024, ACCESS_LOG_OFF = -1 };
+enum {
+    CONFIG_WORKERS_MAX = 1024,
+    ACCESS_LOG_OFF = -1,
+    LISTENS_MAX = 64,     /* bits of site.listen_mask */
+    ROUTE_DEPTH_MAX = 63, /* segments of a route's path */
+};
+
+/* Texts in the order written, each its own allocation. */
+struct words {
+    char **list;
+    size_t count;
+};
+
+/* The same by name; a child's map adds to its parent's and wins where the names are equal. */
+struct pairs {
+    struct pair {
+        char *name, *value;
+    } * list;
+    size_t count;
+};
 
 /* The answer to an error, by status: `error_pages: {404: /404.html}`. */
 struct error_page {
@@ -50,18 +69,32 @@ struct scope {
     uint64_t client_max_body_bytes; /* a larger request body is answered 413; 0: no limit */
     struct error_page *error_pages;
     size_t error_page_count;
+
+    /* routes only: without the right method and fields the route is passed over */
+    struct words methods;         /* empty: all */
+    struct pairs request_headers; /* value "*": there, whatever its value */
+};
+
+enum route_match {
+    MATCH_EXACT,  /* this path and no other */
+    MATCH_REGEX,  /* PCRE2, see common/regex.h */
+    MATCH_PREFIX, /* this path and what lies below it, by whole segments */
 };
 
 struct route {
-    char *path; /* starts with '/'; matches itself and what lies below it, by whole segments */
+    enum route_match match;
+    char *path; /* starts with '/'; MATCH_REGEX: the expression */
     struct scope scope;
-    unsigned line; /* where the config defines it; 0: implied */
+    unsigned line, column; /* where the config defines its path; 0: implied */
 };
 
 struct site {
     char **hosts; /* lower case; "example.org", "*.example.org", or "*" for the default site */
     size_t host_count;
-    struct route *routes; /* longest path first; the last one is "/", made from the site itself */
+    uint64_t listen_mask; /* bit i: answers at config->listens[i]; without `listen`: all bits */
+    struct route *routes; /* as they are tried: exact, expressions as written, longest path first;
+                             those of one path as written, but one without matchers last. The last
+                             one is "/" without matchers, made from the site itself if need be */
     size_t route_count;
     unsigned line; /* 0: implied */
 };
@@ -84,6 +117,7 @@ struct config {
     struct listen {
         struct address address;
         bool is_wildcard_ipv6; /* came from a bare port: skipped where the machine has no IPv6 */
+        size_t default_site;   /* answers here when no host matches */
         unsigned line;
     } * listens;
     size_t listen_count;
@@ -125,7 +159,8 @@ struct config {
 
     struct site *sites;
     size_t site_count;
-    size_t default_site; /* answers when no host matches */
+    size_t default_site;   /* answers when no host matches and no listener is known */
+    bool has_site_listens; /* some site answers at some addresses only */
 };
 
 /*

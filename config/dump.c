@@ -16,12 +16,37 @@ static void dump_row(const struct setting *row, const struct config *config, con
 
 static void dump_route(const struct config *config, const struct route *route, struct buf *out)
 {
-    buf_add(out, STR("      - path: "));
+    static const char *const words[] = {
+        [MATCH_EXACT] = "exact",
+        [MATCH_REGEX] = "regex",
+        [MATCH_PREFIX] = "path",
+    };
+
+    buf_printf(out, "      - %s: ", words[route->match]);
     field_write_text(str_of(route->path), out);
     buf_add_char(out, '\n');
     for (size_t i = 0; i < setting_count; i++)
         if (setting_is_scoped(&settings[i]))
             dump_row(&settings[i], config, &route->scope, 8, out);
+}
+
+static void dump_site_listen(const struct config *config, const struct site *site, struct buf *out)
+{
+    char text[ADDRESS_TEXT_MAX];
+    bool is_first = true;
+
+    if (site->listen_mask == UINT64_MAX)
+        return;
+    buf_add(out, STR("    listen: ["));
+    for (size_t i = 0; i < config->listen_count; i++) {
+        if ((site->listen_mask >> i & 1) == 0)
+            continue;
+        buf_add(out, str_of(is_first ? "" : ", "));
+        address_format(&config->listens[i].address, text);
+        field_write_text(str_of(text), out);
+        is_first = false;
+    }
+    buf_add(out, STR("]\n"));
 }
 
 static void dump_site(const struct config *config, const struct site *site, struct buf *out)
@@ -31,7 +56,9 @@ static void dump_site(const struct config *config, const struct site *site, stru
         buf_add(out, str_of(i > 0 ? ", " : ""));
         field_write_text(str_of(site->hosts[i]), out);
     }
-    buf_add(out, STR("]\n    routes:\n"));
+    buf_add(out, STR("]\n"));
+    dump_site_listen(config, site, out);
+    buf_add(out, STR("    routes:\n"));
     for (size_t i = 0; i < site->route_count; i++)
         dump_route(config, &site->routes[i], out);
 }

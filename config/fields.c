@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/xmalloc.h"
+#include "config/shapes.h"
 
 #define FIELD(base, row, type) ((type *)(void *)((char *)(base) + (row)->offset))
 #define CONST_FIELD(base, row, type) \
@@ -103,6 +104,19 @@ void field_copy(const struct setting *row, const void *from, void *to)
 
         *FIELD(to, row, char *) = text != NULL ? xstrdup(text) : NULL;
     }
+    if (row->type == SET_WORDS) {
+        const struct words *words = &CONST_FIELD(from, row, struct words);
+
+        for (size_t i = 0; i < words->count; i++)
+            words_add(FIELD(to, row, struct words), str_of(words->list[i]));
+    }
+    if (row->type == SET_PAIRS) {
+        const struct pairs *pairs = &CONST_FIELD(from, row, struct pairs);
+
+        for (size_t i = 0; i < pairs->count; i++)
+            pairs_put(FIELD(to, row, struct pairs), str_of(pairs->list[i].name),
+                      str_of(pairs->list[i].value));
+    }
     if (row->type == SET_INDEX) {
         const struct scope *scope = from;
 
@@ -126,6 +140,10 @@ void field_fini(const struct setting *row, void *base)
         free_index(base);
     else if (row->type == SET_ERROR_PAGES)
         free_error_pages(base);
+    else if (row->type == SET_WORDS)
+        words_fini(FIELD(base, row, struct words));
+    else if (row->type == SET_PAIRS)
+        pairs_fini(FIELD(base, row, struct pairs));
     else if (row->type == SET_LISTEN)
         free_listens(base);
 }
@@ -229,6 +247,10 @@ bool field_is_set(const struct setting *row, const void *base)
         return row->none != NULL || CONST_FIELD(base, row, char *) != NULL;
     case SET_ERROR_PAGES:
         return scope->error_page_count > 0;
+    case SET_WORDS:
+        return row->none != NULL || CONST_FIELD(base, row, struct words).count > 0;
+    case SET_PAIRS:
+        return CONST_FIELD(base, row, struct pairs).count > 0;
     case SET_STRUCTURE:
         return false;
     default:
@@ -277,6 +299,12 @@ void field_write(const struct setting *row, const struct config *config, const v
         break;
     case SET_ERROR_PAGES:
         write_error_pages(base, indent, out);
+        break;
+    case SET_WORDS:
+        words_write(row, &CONST_FIELD(base, row, struct words), out);
+        break;
+    case SET_PAIRS:
+        pairs_write(&CONST_FIELD(base, row, struct pairs), indent, out);
         break;
     case SET_LISTEN:
         write_listens(config, indent, out);

@@ -4,10 +4,12 @@
 
 #include "common/log.h"
 #include "config/config.h"
+#include "config/shapes.h"
 
 #define SERVER(field) SCOPE_SERVER, offsetof(struct config, field)
 #define CACHE(field)  SCOPE_FILE_CACHE, offsetof(struct config, field)
 #define EVERY(field)  SCOPE_INHERITED, offsetof(struct scope, field)
+#define ROUTE(field)  SCOPE_ROUTE, offsetof(struct scope, field)
 #define KIB           ((uint64_t)1 << 10)
 #define MIB           ((uint64_t)1 << 20)
 #define GIB           ((uint64_t)1 << 30)
@@ -134,6 +136,12 @@ const struct setting settings[] = {
       .example = "{404: /404.html, 503: /busy.html}",
       .help = "pages for errors, by status; a site's or route's add to those above it" },
 
+    { "methods", SET_WORDS, ROUTE(methods), .example = "[GET, POST]", .check = check_method,
+      .help = "the route is for these methods only (GET: also HEAD); others look further" },
+    { "request_headers", SET_PAIRS, ROUTE(request_headers), .example = "{X-Beta: '1'}",
+      .check_name = check_token, .check = check_field_value,
+      .help = "the route is only for requests with these fields; '*': with any value" },
+
     { "sites", SET_STRUCTURE, SCOPE_SERVER, .example = "[{hosts: example.org, root: www}]",
       .help = "a list of sites, chosen by the request's host" },
     { "hosts", SET_STRUCTURE, SCOPE_SITE, .example = "[example.org, '*.example.org']",
@@ -141,8 +149,14 @@ const struct setting settings[] = {
     { "routes", SET_STRUCTURE, SCOPE_SERVER | SCOPE_SITE,
       .example = "[{path: /images, alias: /srv/images}]",
       .help = "a list of routes, chosen by the request's path" },
+    { "listen", SET_STRUCTURE, SCOPE_SITE, .example = "['127.0.0.1:8080']",
+      .help = "the only addresses, of those that the server listens on, that the site is for" },
     { "path", SET_STRUCTURE, SCOPE_ROUTE, .example = "/images",
       .help = "start of the paths that the route is for, by whole segments" },
+    { "exact", SET_STRUCTURE, SCOPE_ROUTE, .example = "/favicon.ico",
+      .help = "instead of path: the only path that the route is for" },
+    { "regex", SET_STRUCTURE, SCOPE_ROUTE, .example = "'^/user/([0-9]+)$'",
+      .help = "instead of path: a Perl-compatible expression for the paths of the route" },
 };
 
 const size_t setting_count = sizeof(settings) / sizeof(settings[0]);
@@ -324,6 +338,12 @@ void setting_describe(const struct setting *row, struct buf *out)
         break;
     case SET_ERROR_PAGES:
         buf_printf(out, "a map of status to path, as in %s", row->example);
+        break;
+    case SET_WORDS:
+        buf_printf(out, "one or a list, as in %s", row->example);
+        break;
+    case SET_PAIRS:
+        buf_printf(out, "a map, as in %s", row->example);
         break;
     case SET_LISTEN:
         buf_add(out, STR("an address or a list of them, as in [8080, '[::1]:9090']"));

@@ -30,6 +30,8 @@ enum setting_type {
     SET_ACCESS_LOG,  /* int, an index into config->access_logs */
     SET_INDEX,       /* scope->index and index_count */
     SET_ERROR_PAGES, /* scope->error_pages and error_page_count */
+    SET_WORDS,       /* struct words: see config/shapes.h */
+    SET_PAIRS,       /* struct pairs */
     SET_LISTEN,      /* config->listens and listen_count */
     SET_GROUP, /* a map of further settings, whose scope is in `group`; "off" sets the field to 0 */
     SET_STRUCTURE, /* sites, routes and what names them: read by load.c */
@@ -44,18 +46,23 @@ enum setting_scope {
     SCOPE_INHERITED = SCOPE_SERVER | SCOPE_SITE | SCOPE_ROUTE,
 };
 
+/* NULL: good; else what would be right. */
+typedef const char *setting_check(struct str text);
+
 struct setting {
     const char *name;
     enum setting_type type;
     unsigned scopes;
-    size_t offset;            /* of the field, in struct config or struct scope */
-    const char *default_text; /* YAML, read like an operator's; NULL: none, or found by load.c */
-    const char *none;         /* the word for "nothing of it", stored as 0 or NULL; may be NULL */
-    const char *words[2];     /* SET_SWITCH: for false and for true */
-    uint64_t min, max;        /* of a number, in the field's unit */
-    enum setting_scope group; /* SET_GROUP */
-    const char *example;      /* of a value, where the type alone does not tell; may be NULL */
-    const char *heading;      /* full.yaml starts a section before this row; mostly NULL */
+    size_t offset;             /* of the field, in struct config or struct scope */
+    const char *default_text;  /* YAML, read like an operator's; NULL: none, or found by load.c */
+    const char *none;          /* the word for "nothing of it", stored as 0 or NULL; may be NULL */
+    const char *words[2];      /* SET_SWITCH: for false and for true */
+    uint64_t min, max;         /* of a number, in the field's unit */
+    enum setting_scope group;  /* SET_GROUP */
+    setting_check *check;      /* of each word or value; NULL: all are good */
+    setting_check *check_name; /* SET_PAIRS: of each name */
+    const char *example;       /* of a value, where the type alone does not tell; may be NULL */
+    const char *heading;       /* full.yaml starts a section before this row; mostly NULL */
     const char *help;
 };
 

@@ -1,17 +1,18 @@
 #include "config/sites.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "common/xmalloc.h"
 #include "config/fields.h"
+#include "config/routes.h"
 #include "config/utf8.h"
 
-enum { HOST_MAX = 253, LABEL_MAX = 63, /* RFC 1035, 2.3.4 */ ROUTES_MAX = 1024 /* of a site */ };
+enum { HOST_MAX = 253, LABEL_MAX = 63, /* RFC 1035, 2.3.4 */ ROUTES_MAX = 65536 /* of a site */ };
 
 /* A host as written, to find those that stand twice. */
 struct named_host {
     const char *host; /* borrowed from its site */
+    size_t site;
     struct yaml_mark mark;
 };
 
@@ -111,7 +112,7 @@ void scope_fini(struct scope *scope)
             field_fini(&settings[i], scope);
 }
 
-static struct scope scope_copy(const struct scope *from)
+struct scope scope_copy(const struct scope *from)
 {
     struct scope to = { .folder_line = from->folder_line, .folder_column = from->folder_column };
 
@@ -197,7 +198,8 @@ static void add_host(struct builder *b, struct site *site, const struct yaml_nod
     site->hosts = xrealloc(site->hosts, (site->host_count + 1) * sizeof(char *));
     site->hosts[site->host_count++] = host;
     b->hosts = xrealloc(b->hosts, (b->host_count + 1) * sizeof(*b->hosts));
-    b->hosts[b->host_count++] = (struct named_host){ host, node->mark };
+    b->hosts[b->host_count++] =
+        (struct named_host){ host, b->r->config->site_count - 1, node->mark };
 }
 
 static void read_hosts(struct builder *b, struct site *site, const struct yaml_node *map)
@@ -235,167 +237,69 @@ static int by_host_and_place(const void *left, const void *right)
 
 static void refuse_twin_hosts(struct builder *b)
 {
-    const struct named_host *first = b->hosts;
+    const struct site *sites = b->r->config->sites;
+    size_t first = 0; /* of those with the same name */
 
     if (b->host_count > 0)
         qsort(b->hosts, b->host_count, sizeof(*b->hosts), by_host_and_place);
     for (size_t i = 1; i < b->host_count; i++) {
-        if (strcmp(b->hosts[i].host, first->host) != 0)
-            first = &b->hosts[i];
-        else
-            FAIL(b->r, &b->hosts[i], "the host \"%s\" stands twice; the first is in line %u",
-                 utf8_short(str_of(first->host)).text, first->mark.line);
+        const struct named_host *host = &b->hosts[i];
+
+        if (strcmp(host->host, b->hosts[first].host) != 0)
+            first = i;
+        for (size_t j = first; j < i; j++) {
+            /* At addresses that have nothing in common they do not meet. */
+            if ((sites[b->hosts[j].site].listen_mask & sites[host->site].listen_mask) == 0)
+                continue;
+            FAIL(b->r, host, "the host \"%s\" stands twice; the first is in line %u",
+                 utf8_short(str_of(host->host)).text, b->hosts[j].mark.line);
+            break;
+        }
     }
 }
 
-static void check_folder(struct builder *b, const struct yaml_node *map)
+/* The bits of the addresses that `node` names; those that the server does not have are said. */
+static uint64_t listen_bits(struct builder *b, const struct yaml_node *node)
 {
-    const struct yaml_item *root = yaml_map_find(map, "root");
-    const struct yaml_item *alias = yaml_map_find(map, "alias");
+    const struct config *config = b->r->config;
+    struct address addresses[2];
+    const char *why = NULL;
+    uint64_t bits = 0;
+    int count = 0;
 
-    if (root != NULL && alias != NULL)
-        FAIL(b->r, alias->key,
-             "a route has \"root\" (line %u) or \"alias\", not both: below root the whole path is "
-             "looked up, below alias what follows the route's path",
-             root->key->mark.line);
+    if (node->kind == YAML_SCALAR && !node->is_null)
+        count = address_parse(node->text, addresses, &why);
+    for (int i = 0; i < count; i++)
+        for (size_t j = 0; j < config->listen_count; j++)
+            if (address_eq(&config->listens[j].address, &addresses[i]))
+                bits |= (uint64_t)1 << j;
+    if (node->kind == YAML_BROKEN)
+        return 0;
+    if (count == 0)
+        FAIL(b->r, node, "a site's \"listen\" takes addresses that the server listens on%s%s",
+             why != NULL ? ": " : "", why != NULL ? why : "");
+    else if (bits == 0)
+        FAIL(b->r, node,
+             "the server does not listen on \"%s\"; add it to \"listen\" at the top level",
+             utf8_short(node->text).text);
+    return bits;
 }
 
-/* "/images" for "/images/" too; NULL: no good path, and that was said. */
-static char *read_route_path(struct builder *b, const struct yaml_node *map)
+static void read_site_listen(struct builder *b, struct site *site, const struct yaml_node *map)
 {
-    const struct yaml_item *item = yaml_map_find(map, "path");
-    struct str path;
-    const char *why;
+    const struct yaml_item *item = yaml_map_find(map, "listen");
 
-    if (item == NULL) {
-        FAIL(b->r, map, "a route needs \"path\", as in path: /images");
-        return NULL;
-    }
-    path = item->value->text;
-    if (item->value->kind != YAML_SCALAR || item->value->is_null || path.n == 0) {
-        value_refuse(b->r, setting_find(STR("path"), SCOPE_ROUTE), item);
-        return NULL;
-    }
-    why = value_check_url_path(path);
-    if (why == NULL && memchr(path.p, '%', path.n) != NULL)
-        why = "it is written decoded: a blank for %20";
-    if (why != NULL) {
-        FAIL(b->r, item->value, "the route's path \"%s\" cannot be: %s", utf8_short(path).text,
-             why);
-        return NULL;
-    }
-    if (path.n > 1 && path.p[path.n - 1] == '/')
-        path.n--;
-    return str_dup(path);
-}
-
-/* Where an equal path stands already; 0: nowhere. */
-static unsigned line_of_twin(const struct site *site, const char *path)
-{
-    for (size_t i = 0; i < site->route_count; i++)
-        if (strcmp(site->routes[i].path, path) == 0)
-            return site->routes[i].line;
-    return 0;
-}
-
-/* Takes `path`, and what `scope` owns. */
-static void add_route(struct site *site, char *path, struct scope scope, unsigned line)
-{
-    site->routes = xrealloc(site->routes, (site->route_count + 1) * sizeof(*site->routes));
-    site->routes[site->route_count++] = (struct route){ path, scope, line };
-}
-
-/* The path of a new route of this site; NULL: there is none, and that was said. */
-static char *read_new_path(struct builder *b, const struct site *site, const struct yaml_node *map)
-{
-    char *path = read_route_path(b, map);
-    unsigned twin = path != NULL ? line_of_twin(site, path) : 0;
-
-    if (path == NULL || (twin == 0 && site->route_count < ROUTES_MAX))
-        return path;
-    if (twin > 0)
-        FAIL(b->r, yaml_map_find(map, "path")->value,
-             "the route \"%s\" stands twice in its site; the first is in line %u",
-             utf8_short(str_of(path)).text, twin);
-    else
-        FAIL(b->r, map, "a site has at most %d routes", ROUTES_MAX);
-    free(path);
-    return NULL;
-}
-
-static void read_route(struct builder *b, struct site *site, const struct yaml_node *node,
-                       const struct scope *parent)
-{
-    struct scope scope;
-    char *path;
-
-    if (node->kind != YAML_MAP) {
-        if (node->kind != YAML_BROKEN)
-            FAIL(b->r, node, "a route is a map, as in - path: /images");
+    site->listen_mask = UINT64_MAX;
+    if (item == NULL)
         return;
-    }
-    scope = scope_copy(parent);
-    check_folder(b, node);
-    scope_read(b->r, node, SCOPE_ROUTE, &scope);
-    if (scope.alias != NULL) {
-        free(scope.root);
-        scope.root = NULL;
-    }
-    path = read_new_path(b, site, node);
-    if (path != NULL)
-        add_route(site, path, scope, node->mark.line);
-    else
-        scope_fini(&scope);
-}
-
-static void read_routes(struct builder *b, struct site *site, const struct yaml_node *map,
-                        const struct scope *parent)
-{
-    const struct yaml_item *item = yaml_map_find(map, "routes");
-
-    if (item == NULL || item->value->kind == YAML_BROKEN)
-        return;
-    if (item->value->kind != YAML_LIST) {
-        value_refuse(b->r, setting_find(STR("routes"), SCOPE_SITE), item);
+    b->r->config->has_site_listens = true;
+    site->listen_mask = 0;
+    if (item->value->kind != YAML_LIST || item->value->count == 0) {
+        site->listen_mask = listen_bits(b, item->value);
         return;
     }
     for (const struct yaml_item *at = item->value->items; at != NULL; at = at->next)
-        read_route(b, site, at->value, parent);
-}
-
-static int longest_first(const void *left, const void *right)
-{
-    const struct route *a = left, *b = right;
-    size_t a_n = strlen(a->path), b_n = strlen(b->path);
-
-    return a_n != b_n ? (a_n > b_n ? -1 : 1) : strcmp(a->path, b->path);
-}
-
-/* "/" is made from the site unless it has a route of its own; every route then has a folder. */
-static void finish_site(struct builder *b, struct site *site, const struct yaml_node *map,
-                        const struct yaml_node *root_map, const struct scope *scope)
-{
-    bool is_folder_named =
-        yaml_map_find(map, "root") != NULL || yaml_map_find(root_map, "root") != NULL;
-
-    if (line_of_twin(site, "/") == 0)
-        add_route(site, xstrdup("/"), scope_copy(scope), 0);
-    assert(site->routes != NULL);
-    qsort(site->routes, site->route_count, sizeof(*site->routes), longest_first);
-    for (size_t i = 0; i < site->route_count && !is_folder_named; i++) {
-        const struct route *route = &site->routes[i];
-
-        if (route->scope.root != NULL || route->scope.alias != NULL)
-            continue;
-        if (map == root_map)
-            config_error_add(b->r->errors, 0, 0, 0,
-                             "no folder to serve; add \"root\", as in root: /srv/www");
-        else
-            FAIL(b->r, map,
-                 "the site has no folder to serve; add \"root\" to it or at the top level, as in "
-                 "root: /srv/www");
-        break;
-    }
+        site->listen_mask |= listen_bits(b, at->value);
 }
 
 static struct site *add_site(struct config *config, unsigned line)
@@ -419,9 +323,10 @@ static void read_site(struct builder *b, const struct yaml_node *node,
     site = add_site(b->r->config, node->mark.line);
     scope = scope_copy(server);
     scope_read(b->r, node, SCOPE_SITE, &scope);
+    read_site_listen(b, site, node);
     read_hosts(b, site, node);
-    read_routes(b, site, node, &scope);
-    finish_site(b, site, node, root_map, &scope);
+    routes_read(b->r, site, node, &scope);
+    routes_finish(b->r, site, node, root_map, &scope);
     scope_fini(&scope);
 }
 
@@ -430,24 +335,62 @@ static void add_implied_site(struct builder *b, const struct yaml_node *map,
 {
     struct site *site = add_site(b->r->config, 0);
 
+    site->listen_mask = UINT64_MAX;
     site->hosts = xmalloc(sizeof(char *));
     site->hosts[site->host_count++] = xstrdup("*");
-    read_routes(b, site, map, server);
-    finish_site(b, site, map, map, server);
+    routes_read(b->r, site, map, server);
+    routes_finish(b->r, site, map, map, server);
 }
 
-/* The site for hosts that no site names; false: there is no site with "*". */
+/* The site for hosts that no site names, at every address; false: there is no site with "*". */
 static bool find_default(struct config *config)
 {
     for (size_t i = 0; i < config->site_count; i++) {
         for (size_t j = 0; j < config->sites[i].host_count; j++) {
-            if (strcmp(config->sites[i].hosts[j], "*") != 0)
+            if (config->sites[i].listen_mask != UINT64_MAX ||
+                strcmp(config->sites[i].hosts[j], "*") != 0)
                 continue;
             config->default_site = i;
             return true;
         }
     }
     return false;
+}
+
+static bool has_host(const struct site *site, const char *host)
+{
+    for (size_t i = 0; i < site->host_count; i++)
+        if (strcmp(site->hosts[i], host) == 0)
+            return true;
+    return false;
+}
+
+/* At an address: its own site "*", else the one for all addresses, else the first one there. */
+static void find_listen_defaults(struct builder *b)
+{
+    struct config *config = b->r->config;
+
+    for (size_t i = 0; i < config->listen_count; i++) {
+        uint64_t bit = (uint64_t)1 << i;
+        size_t found = SIZE_MAX;
+
+        for (size_t j = config->site_count; j-- > 0;) {
+            const struct site *site = &config->sites[j];
+            bool is_better =
+                has_host(site, "*") || found == SIZE_MAX || !has_host(&config->sites[found], "*");
+
+            if ((site->listen_mask & bit) != 0 && is_better)
+                found = j;
+        }
+        config->listens[i].default_site = found != SIZE_MAX ? found : 0;
+        if (found == SIZE_MAX && config->site_count > 0) {
+            char text[ADDRESS_TEXT_MAX];
+
+            address_format(&config->listens[i].address, text);
+            config_error_add(b->r->errors, config->listens[i].line, 1, 0,
+                             "no site answers at the address %s: all are bound to others", text);
+        }
+    }
 }
 
 /* Logs in the order of the routes that use them, and no others: each is a file to open. */
@@ -510,6 +453,7 @@ void sites_read(struct value_reader *r, const struct yaml_node *map, const struc
         add_implied_site(&b, map, server);
     }
     refuse_twin_hosts(&b);
+    find_listen_defaults(&b);
     renumber_access_logs(r->config);
     free(b.hosts);
 }
@@ -519,11 +463,7 @@ static void site_fini(struct site *site)
     for (size_t i = 0; i < site->host_count; i++)
         free(site->hosts[i]);
     free(site->hosts);
-    for (size_t i = 0; i < site->route_count; i++) {
-        free(site->routes[i].path);
-        scope_fini(&site->routes[i].scope);
-    }
-    free(site->routes);
+    routes_free(site);
 }
 
 void sites_free(struct config *config)

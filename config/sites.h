@@ -9,6 +9,8 @@
 /* Every item of `map` but sites, routes, hosts and path, into the config and this scope. */
 void scope_read(struct value_reader *r, const struct yaml_node *map, enum setting_scope where,
                 struct scope *scope);
+/* A child before it sets anything of its own. */
+struct scope scope_copy(const struct scope *from);
 void scope_fini(struct scope *scope);
 
 /*

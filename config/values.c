@@ -7,9 +7,10 @@
 
 #include "common/xmalloc.h"
 #include "config/fields.h"
+#include "config/shapes.h"
 #include "config/utf8.h"
 
-enum { LISTENS_MAX = 64, INDEX_MAX = 16, STATUS_MIN = 400, STATUS_MAX = 599 };
+enum { INDEX_MAX = 16, STATUS_MIN = 400, STATUS_MAX = 599 };
 
 #define FIELD(base, row, type) ((type *)(void *)((char *)(base) + (row)->offset))
 
@@ -496,7 +497,7 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
 {
     uint64_t number;
 
-    if (!has_right_shape(r, row, item))
+    if (row->type != SET_WORDS && row->type != SET_PAIRS && !has_right_shape(r, row, item))
         return;
     switch (row->type) {
     case SET_BOOL:
@@ -533,6 +534,12 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
         break;
     case SET_ERROR_PAGES:
         read_error_pages(r, row, item, base);
+        break;
+    case SET_WORDS:
+        words_read(r, row, item, FIELD(base, row, struct words));
+        break;
+    case SET_PAIRS:
+        pairs_read(r, row, item, FIELD(base, row, struct pairs));
         break;
     case SET_LISTEN:
         read_listen(r, row, item);

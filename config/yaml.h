@@ -24,7 +24,7 @@
 enum {
     YAML_TEXT_MAX = 4 << 20, /* bytes */
     YAML_DEPTH_MAX = 16,     /* nested maps and lists; a config needs 7 */
-    YAML_KEYS_MAX = 256,     /* of one map */
+    YAML_KEYS_MAX = 1024,    /* of one map */
     YAML_ANCHORS_MAX = 1000,
     YAML_NODES_MAX = 1 << 20 /* with every alias counted as what it stands for */
 };

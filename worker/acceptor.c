@@ -127,7 +127,29 @@ static void drain_and_free(struct listener *l)
     ev_io_stop(w->loop, &l->io);
     close(l->io.fd);
     list_remove(&l->link);
-    free(l);
+    listener_put(&l);
+}
+
+void listener_put(struct listener **lp)
+{
+    struct listener *l = *lp;
+
+    *lp = NULL;
+    if (--l->refs == 0)
+        free(l);
+}
+
+unsigned listener_index(struct listener *l, const struct generation *gen)
+{
+    const struct config *config = gen->config;
+
+    if (l->indexed_for == gen->number)
+        return l->index;
+    for (l->index = 0; l->index < config->listen_count; l->index++)
+        if (address_eq(&config->listens[l->index].address, &l->address))
+            break;
+    l->indexed_for = gen->number;
+    return l->index;
 }
 
 static struct listener *find(struct worker *w, const struct address *address)
@@ -145,6 +167,7 @@ static void add(struct worker *w, const struct address *address, int fd)
 {
     struct listener *l = xcalloc(1, sizeof(*l));
 
+    l->refs = 1;
     l->worker = w;
     l->transport = &transport_plain;
     l->protocol = &http1;

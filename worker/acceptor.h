@@ -10,11 +10,14 @@
 #include "common/address.h"
 #include "common/list.h"
 
+struct generation;
 struct protocol;
 struct transport;
 struct worker;
 
+/* Lives until it is closed and the last connection that it accepted is gone. */
 struct listener {
+    unsigned refs;
     struct list link; /* in worker->listeners */
     ev_io io;         /* owns the socket */
     struct worker *worker;
@@ -22,7 +25,19 @@ struct listener {
     const struct protocol *protocol;
     struct address address; /* as configured: tells one from another at a reload */
     bool is_wanted;         /* scratch of listeners_update() */
+    uint64_t indexed_for;   /* generation that `index` is for; 0: none */
+    unsigned index;
 };
+
+static inline struct listener *listener_get(struct listener *l)
+{
+    l->refs++;
+    return l;
+}
+void listener_put(struct listener **l);
+
+/* Its place in the generation's config->listens; their number: it has none any more. */
+unsigned listener_index(struct listener *l, const struct generation *gen);
 
 /*
  * Listens on these and no others: takes new sockets over (sets their fd to -1), keeps those whose

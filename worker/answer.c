@@ -7,20 +7,37 @@
 #include "worker/generation.h"
 #include "worker/path.h"
 
-void exchange_answer(struct exchange *x)
+/* Sets x->route. 0: go on; else the status that the request is answered with. */
+static unsigned find_route(struct exchange *x)
 {
     struct request *req = &x->req;
-    const struct live_site *site = generation_site(x->gen, req->host);
+    unsigned listen = x->gen->config->has_site_listens ? exchange_listen(x) : 0;
+    const struct live_site *site = generation_site(x->gen, listen, req->host);
     enum path_result result = PATH_CLEAN;
+    int route;
 
     req->path = STR_NONE;
     if (req->raw_path.p != NULL)
         result = path_clean(req->raw_path, pool_alloc(&x->pool, req->raw_path.n), &req->path);
-    x->route = site_route(site, result == PATH_CLEAN ? req->path : STR_NONE);
+    route =
+        route_table_find(site->table, req, result == PATH_CLEAN ? req->path : STR_NONE, x->groups);
+    x->route = &site->routes[route == ROUTE_TOO_MUCH ? (int)site->config->route_count - 1 : route];
+    x->has_groups = x->route->config->match == MATCH_REGEX;
     if (result == PATH_BAD)
-        exchange_error(x, 400);
-    else if (result == PATH_NOT_FOUND)
-        exchange_error(x, 404);
+        return 400;
+    if (result == PATH_NOT_FOUND)
+        return 404;
+    if (route == ROUTE_TOO_MUCH)
+        return req->path.n > REGEX_SUBJECT_MAX ? 414 : 500;
+    return 0;
+}
+
+void exchange_answer(struct exchange *x)
+{
+    unsigned status = find_route(x);
+
+    if (status != 0)
+        exchange_error(x, status);
     else
         x->route->handler->handle(x);
 }

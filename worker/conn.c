@@ -146,6 +146,7 @@ void conn_close(struct conn **cp, enum close_reason reason)
     counter_add(w->counters, COUNTER_CONNECTIONS_CLOSED, 1);
     if (reasons[reason].counter != COUNTER_CONNECTIONS_CLOSED)
         counter_add(w->counters, reasons[reason].counter, 1);
+    listener_put(&c->listener);
     w->conn_count--;
     list_append(&w->conns_free, &c->runnable);
     worker_on_conn_closed(w);
@@ -394,7 +395,7 @@ static void on_ready(struct ev_loop *loop, ev_io *io, int events)
     conn_drive(CONTAINER_OF(io, struct conn, io));
 }
 
-void conn_open(const struct listener *l, int fd, const union peer *peer)
+void conn_open(struct listener *l, int fd, const union peer *peer)
 {
     struct worker *w = l->worker;
     struct conn *c;
@@ -410,6 +411,7 @@ void conn_open(const struct listener *l, int fd, const union peer *peer)
     deadline_init(&c->deadline);
     list_init(&c->runnable);
     c->worker = w;
+    c->listener = listener_get(l);
     c->transport = l->transport;
     c->protocol = l->protocol;
     c->close_reason = CLOSE_DONE;

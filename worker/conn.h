@@ -40,10 +40,11 @@ union peer {
 };
 
 struct conn {
-    ev_io io;                 /* the socket; owned */
-    struct deadline deadline; /* of what it waits for */
-    struct list runnable;     /* in worker->runnable after NEED_YIELD */
-    struct worker *worker;    /* borrowed */
+    ev_io io;                  /* the socket; owned */
+    struct deadline deadline;  /* of what it waits for */
+    struct list runnable;      /* in worker->runnable after NEED_YIELD */
+    struct worker *worker;     /* borrowed */
+    struct listener *listener; /* that accepted it; one reference */
     const struct transport *transport;
     const struct protocol *protocol;
     struct exchange *x;      /* under way; owned; NULL: none */
@@ -73,7 +74,7 @@ struct conn {
 };
 
 /* Takes over a socket that `l` accepted and serves what it already brought. */
-void conn_open(const struct listener *l, int fd, const union peer *peer);
+void conn_open(struct listener *l, int fd, const union peer *peer);
 
 /* Goes on with what is there to do; *c may be gone afterwards. */
 void conn_drive(struct conn *c);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/xmalloc.h"
+#include "worker/acceptor.h"
 #include "worker/conn.h"
 #include "worker/generation.h"
 #include "worker/internal.h"
@@ -28,6 +29,7 @@ struct exchange *exchange_new(struct worker *w)
     x->head = NULL;
     x->head_n = 0;
     x->is_settled = x->is_awake = false;
+    x->has_groups = false;
     x->resume = NULL;
     x->holder = NULL;
     x->part_at = 0;
@@ -69,6 +71,11 @@ void exchange_wake(struct exchange *x)
     conn_wake(x->conn);
 }
 
+unsigned exchange_listen(const struct exchange *x)
+{
+    return listener_index(x->conn->listener, x->gen);
+}
+
 void exchange_settle(struct exchange *x)
 {
     struct str head = { x->head, x->head_n };
@@ -77,6 +84,8 @@ void exchange_settle(struct exchange *x)
         return;
     head = pool_str(&x->pool, head);
     request_move(&x->req, x->head, x->head_n, head.p);
+    for (int i = 0; x->has_groups && i < REGEX_GROUPS; i++)
+        str_move(&x->groups[i], x->head, x->head_n, head.p);
     x->head = head.p;
     x->is_settled = true;
 }

@@ -10,6 +10,7 @@
 #define WORKER_EXCHANGE_H
 
 #include "common/pool.h"
+#include "common/regex.h"
 #include "worker/request.h"
 #include "worker/response.h"
 
@@ -38,7 +39,9 @@ struct exchange {
     uint64_t body_bytes;                /* of res.source that are in the output */
     struct response res;
     struct pool pool;
-    struct request req; /* last: its field array is large and mostly cold */
+    bool has_groups;
+    struct str groups[REGEX_GROUPS]; /* of the route's expression: views into req.path */
+    struct request req;              /* last: its field array is large and mostly cold */
 };
 
 /*
@@ -50,6 +53,9 @@ struct exchange {
 void exchange_suspend(struct exchange *x, void (*resume)(struct exchange *x),
                       struct exchange **holder);
 void exchange_wake(struct exchange *x);
+
+/* Which of the generation's addresses the request came in by; the number of them: by none. */
+unsigned exchange_listen(const struct exchange *x);
 
 /* Copies the head into the pool, so that the exchange outlives the input it was parsed from. */
 void exchange_settle(struct exchange *x);

@@ -5,108 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <xxhash.h>
 
 #include "common/log.h"
 #include "common/xmalloc.h"
+#include "worker/root_index.h"
+#include "worker/site_index.h"
 
-/* ---- host -> site: one hash of exact names, one of wildcards by what follows the '*' ---- */
+/* ---- host and path -> route ---- */
 
-struct site_index {
-    uint64_t seed;
-    size_t mask; /* slots - 1; slots are a power of two, at least twice the names */
-    bool has_wildcards;
-    struct site_slot {
-        struct str host; /* borrowed from the config; "example.org" or ".example.org"; n 0: free */
-        const struct live_site *site;
-    } slots[];
-};
-
-static uint64_t hash_host(const struct site_index *index, struct str host)
+const struct live_site *generation_site(const struct generation *gen, unsigned listen,
+                                        struct str host)
 {
-    return XXH3_64bits_withSeed(host.p, host.n, index->seed);
-}
+    const struct site_index *index = gen->indexes[gen->config->has_site_listens ? listen : 0];
 
-static struct site_slot *probe(struct site_index *index, struct str host)
-{
-    size_t i = hash_host(index, host) & index->mask;
-
-    while (index->slots[i].host.n > 0 && !str_eq(index->slots[i].host, host))
-        i = (i + 1) & index->mask;
-    return &index->slots[i];
-}
-
-static struct site_index *site_index_new(const struct generation *gen)
-{
-    const struct config *config = gen->config;
-    size_t names = 0, slots = 2;
-    struct site_index *index;
-
-    for (size_t i = 0; i < config->site_count; i++)
-        names += config->sites[i].host_count;
-    while (slots < 2 * names)
-        slots *= 2;
-    index = xcalloc(1, sizeof(*index) + slots * sizeof(index->slots[0]));
-    index->mask = slots - 1;
-    index->seed = (uint64_t)(uintptr_t)index ^ (uint64_t)random();
-    for (size_t i = 0; i < config->site_count; i++) {
-        for (size_t j = 0; j < config->sites[i].host_count; j++) {
-            struct str host = str_of(config->sites[i].hosts[j]);
-
-            if (str_eq(host, STR("*")))
-                continue; /* the default site is found without looking */
-            if (str_starts(host, STR("*."))) {
-                host = str_range(host.p + 1, host.p + host.n);
-                index->has_wildcards = true;
-            }
-            *probe(index, host) = (struct site_slot){ host, &gen->sites[i] };
-        }
-    }
-    return index;
-}
-
-enum { HOST_MAX = 255 }; /* RFC 1035, 2.3.4 */
-
-const struct live_site *generation_site(const struct generation *gen, struct str host)
-{
-    const struct live_site *fallback = &gen->sites[gen->config->default_site];
-    char lower[HOST_MAX];
-    struct site_slot *slot;
-
-    if (host.n > 1 && host.p[host.n - 1] == '.') /* a rooted name is the same name */
-        host.n--;
-    if (gen->config->site_count == 1 || host.n == 0 || host.n > HOST_MAX)
-        return fallback;
-    for (size_t i = 0; i < host.n; i++)
-        lower[i] = ascii_lower(host.p[i]);
-    host.p = lower;
-    slot = probe(gen->index, host);
-    if (slot->site != NULL)
-        return slot->site;
-    if (!gen->index->has_wildcards)
-        return fallback;
-    for (size_t i = 1; i < host.n; i++) { /* the longest suffix first */
-        if (lower[i] != '.')
-            continue;
-        slot = probe(gen->index, (struct str){ lower + i, host.n - i });
-        if (slot->site != NULL)
-            return slot->site;
-    }
-    return fallback;
-}
-
-const struct live_route *site_route(const struct live_site *site, struct str path)
-{
-    size_t last = site->config->route_count - 1;
-
-    for (size_t i = 0; i < last; i++) {
-        struct str prefix = str_of(site->config->routes[i].path);
-
-        /* Whole segments only: /images is not the beginning of /images-private. */
-        if (str_starts(path, prefix) && (path.n == prefix.n || path.p[prefix.n] == '/'))
-            return &site->routes[i];
-    }
-    return &site->routes[last];
+    return &gen->sites[site_index_find(index, host)];
 }
 
 const struct live_route *generation_default_route(const struct generation *gen)
@@ -117,6 +29,19 @@ const struct live_route *generation_default_route(const struct generation *gen)
 }
 
 /* ---- building ---- */
+
+/* One index for each address, and one for connections whose address the config has no more. */
+static void make_indexes(struct generation *gen)
+{
+    const struct config *config = gen->config;
+    size_t count = config->has_site_listens ? config->listen_count + 1 : 1;
+
+    gen->indexes = xcalloc(count, sizeof(struct site_index *));
+    gen->index_count = count;
+    for (size_t i = 0; i + 1 < count; i++)
+        gen->indexes[i] = site_index_new(config, (uint64_t)1 << i, config->listens[i].default_site);
+    gen->indexes[count - 1] = site_index_new(config, UINT64_MAX, config->default_site);
+}
 
 static char *config_failure(struct config_errors *errors)
 {
@@ -161,8 +86,9 @@ static char *folder_failure(const struct config *config, const struct scope *sco
                      scope->folder_column, what, folder, strerror(errno));
 }
 
-static bool make_route(struct generation *gen, const struct route *from, struct live_route *to,
-                       char **why)
+/* Routes that read the same files in the same way share a docroot. NULL: *why. */
+static struct docroot *make_docroot(struct generation *gen, struct root_index *roots,
+                                    const struct route *from, char **why)
 {
     const struct scope *scope = &from->scope;
     struct docroot_options options = {
@@ -175,13 +101,25 @@ static bool make_route(struct generation *gen, const struct route *from, struct 
         .has_etag = scope->has_etag,
     };
 
+    struct docroot **root = root_index_find(roots, gen->config, scope);
+
+    if (*root == NULL)
+        *root = file_cache_add_root(gen->cache, &options);
+    if (*root == NULL)
+        *why = folder_failure(gen->config, scope, options.path);
+    return *root;
+}
+
+static bool make_route(struct generation *gen, struct root_index *roots, const struct route *from,
+                       struct live_route *to, char **why)
+{
+    const struct scope *scope = &from->scope;
+
     to->config = from;
     to->handler = &static_files;
     to->strip_n = scope->alias != NULL && strcmp(from->path, "/") != 0 ? strlen(from->path) : 0;
     to->log = scope->access_log == ACCESS_LOG_OFF ? NULL : gen->logs[scope->access_log];
-    to->docroot = file_cache_add_root(gen->cache, &options);
-    if (to->docroot == NULL)
-        *why = folder_failure(gen->config, scope, options.path);
+    to->docroot = make_docroot(gen, roots, from, why);
     return to->docroot != NULL;
 }
 
@@ -197,21 +135,29 @@ static void take_logs(struct generation *gen, struct bundle *bundle, struct shar
     }
 }
 
+static bool make_site(struct generation *gen, struct root_index *roots, const struct site *from,
+                      struct live_site *to, char **why)
+{
+    to->config = from;
+    to->routes = xcalloc(from->route_count, sizeof(struct live_route));
+    for (size_t i = 0; i < from->route_count; i++)
+        if (!make_route(gen, roots, &from->routes[i], &to->routes[i], why))
+            return false;
+    to->table = route_table_new(from->routes, from->route_count);
+    return true;
+}
+
 static bool make_sites(struct generation *gen, char **why)
 {
     const struct config *config = gen->config;
+    struct root_index *roots = root_index_new(config);
+    bool is_good = true;
 
     gen->sites = xcalloc(config->site_count, sizeof(struct live_site));
-    for (size_t i = 0; i < config->site_count; i++) {
-        struct live_site *site = &gen->sites[i];
-
-        site->config = &config->sites[i];
-        site->routes = xcalloc(site->config->route_count, sizeof(struct live_route));
-        for (size_t j = 0; j < site->config->route_count; j++)
-            if (!make_route(gen, &site->config->routes[j], &site->routes[j], why))
-                return false;
-    }
-    return true;
+    for (size_t i = 0; is_good && i < config->site_count; i++)
+        is_good = make_site(gen, roots, &config->sites[i], &gen->sites[i], why);
+    root_index_free(&roots);
+    return is_good;
 }
 
 struct generation *generation_new(struct bundle *bundle, struct shared_slot *counters, char **why)
@@ -247,7 +193,7 @@ struct generation *generation_new(struct bundle *bundle, struct shared_slot *cou
         generation_put(&gen);
         return NULL;
     }
-    gen->index = site_index_new(gen);
+    make_indexes(gen);
     return gen;
 }
 
@@ -262,10 +208,14 @@ void generation_put(struct generation **genp)
     for (size_t i = 0; gen->logs != NULL && i < gen->config->access_log_count; i++)
         access_log_free(&gen->logs[i]);
     free(gen->logs);
-    for (size_t i = 0; gen->sites != NULL && i < gen->config->site_count; i++)
+    for (size_t i = 0; gen->sites != NULL && i < gen->config->site_count; i++) {
+        route_table_free(&gen->sites[i].table);
         free(gen->sites[i].routes);
+    }
     free(gen->sites);
-    free(gen->index);
+    for (size_t i = 0; i < gen->index_count; i++)
+        site_index_free(&gen->indexes[i]);
+    free(gen->indexes);
     file_cache_free(&gen->cache);
     config_free(&gen->config);
     free(gen);

@@ -14,6 +14,7 @@
 #include "worker/file_cache.h"
 #include "worker/handler.h"
 #include "worker/http1_parse.h"
+#include "worker/route_table.h"
 
 /* A route ready to serve. */
 struct live_route {
@@ -26,7 +27,8 @@ struct live_route {
 
 struct live_site {
     const struct site *config;
-    struct live_route *routes; /* same order: longest path first */
+    struct live_route *routes; /* same order */
+    struct route_table *table; /* path -> route */
 };
 
 struct site_index;
@@ -36,7 +38,8 @@ struct generation {
     uint64_t number;
     struct config *config;
     struct live_site *sites;
-    struct site_index *index; /* host -> site */
+    struct site_index **indexes; /* host -> site: for each address if config->has_site_listens */
+    size_t index_count;
     struct file_cache *cache;
     struct access_log **logs; /* by config->access_logs */
     struct http1_limits limits;
@@ -55,10 +58,12 @@ static inline struct generation *generation_get(struct generation *gen)
 }
 void generation_put(struct generation **gen);
 
-/* The site for a Host (any case, without port), the default site if none matches. */
-const struct live_site *generation_site(const struct generation *gen, struct str host);
-/* The longest route that `path` lies in, by whole segments; "/" always does. */
-const struct live_route *site_route(const struct live_site *site, struct str path);
+/*
+ * The site for a Host (any case, without port), the default site if none matches. `listen`: where
+ * the connection came in (exchange_listen()).
+ */
+const struct live_site *generation_site(const struct generation *gen, unsigned listen,
+                                        struct str host);
 /* Where errors go that have no request to route by. */
 const struct live_route *generation_default_route(const struct generation *gen);
 

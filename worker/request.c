@@ -151,27 +151,18 @@ struct str request_next_field(const struct request *req, enum field_id id, size_
     return STR_NONE;
 }
 
-static inline void move_view(struct str *view, const char *from, size_t n, const char *to)
-{
-    /* As numbers: a view may also point somewhere else, such as at a literal "/". */
-    uintptr_t offset = (uintptr_t)view->p - (uintptr_t)from;
-
-    if (view->p != NULL && offset < n)
-        view->p = to + offset;
-}
-
 void request_move(struct request *req, const char *from, size_t n, const char *to)
 {
     struct str *views[] = { &req->method_text, &req->target, &req->line, &req->host,
                             &req->raw_path,    &req->query,  &req->path };
 
     for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
-        move_view(views[i], from, n, to);
+        str_move(views[i], from, n, to);
     for (size_t i = 0; i < FIELD_COUNT; i++)
-        move_view(&req->known[i], from, n, to);
+        str_move(&req->known[i], from, n, to);
     for (size_t i = 0; i < req->field_count; i++) {
-        move_view(&req->fields[i].name, from, n, to);
-        move_view(&req->fields[i].value, from, n, to);
+        str_move(&req->fields[i].name, from, n, to);
+        str_move(&req->fields[i].value, from, n, to);
     }
 }
 

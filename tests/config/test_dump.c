@@ -21,6 +21,14 @@ static const char *const texts[] = {
     "      - {path: \"/it's: a \xe6\x97\xa5\", index: [off, a'b, '~', 'null'], charset: off}\n"
     "      - {path: /, root: '- other #'}\n"
     "  - hosts: '*.example'\n",
+    "root: /r\nlisten: ['127.0.0.1:1', '127.0.0.1:2']\n"
+    "sites:\n"
+    "  - hosts: a\n"
+    "    listen: '127.0.0.1:1'\n"
+    "    routes:\n"
+    "      - {exact: /x, methods: [GET, PUT], request_headers: {X-A: '*', X-B: 'it''s'}}\n"
+    "      - {regex: '^/a: (b)', root: /b}\n"
+    "      - {path: /, methods: GET}\n",
     "sites: [{hosts: b, root: /b}, {hosts: a, root: /a, dotfiles: show, index: off}]\n",
 };
 

@@ -295,6 +295,52 @@ Test(load, sorts_routes_by_length_and_ends_with_the_site_itself)
     config_free(&c);
 }
 
+Test(load, sorts_routes_by_kind_and_keeps_the_order_of_expressions)
+{
+    static const struct {
+        enum route_match match;
+        const char *path;
+        size_t methods;
+    } order[] = {
+        { MATCH_EXACT, "/a/", 0 },   { MATCH_REGEX, "z", 0 },   { MATCH_REGEX, "a", 0 },
+        { MATCH_PREFIX, "/a/b", 0 }, { MATCH_PREFIX, "/a", 1 }, { MATCH_PREFIX, "/a", 2 },
+        { MATCH_PREFIX, "/a", 0 },   { MATCH_PREFIX, "/", 1 },  { MATCH_PREFIX, "/", 0 },
+    };
+    struct config *c =
+        parse_good("root: /r\nroutes: [{path: /a}, {regex: z}, {regex: a},\n"
+                   "  {path: /a, methods: GET}, {path: /, methods: PUT},\n"
+                   "  {path: /a, methods: [GET, PUT]}, {path: /a/b}, {exact: /a/}]\n");
+
+    cr_assert_eq(c->sites[0].route_count, sizeof(order) / sizeof(order[0]));
+    for (size_t i = 0; i < c->sites[0].route_count; i++) {
+        const struct route *route = &c->sites[0].routes[i];
+
+        cr_expect(route->match == order[i].match && strcmp(route->path, order[i].path) == 0 &&
+                      route->scope.methods.count == order[i].methods,
+                  "%zu: %s", i, route->path);
+    }
+    config_free(&c);
+}
+
+Test(load, binds_sites_to_addresses)
+{
+    struct config *c =
+        parse_good("root: /r\nlisten: ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3']\n"
+                   "sites:\n"
+                   "  - {hosts: a, listen: '127.0.0.1:1'}\n"
+                   "  - {hosts: a, listen: ['127.0.0.1:2', '127.0.0.1:3']}\n"
+                   "  - {hosts: '*', listen: '127.0.0.1:3'}\n");
+
+    cr_expect(c->has_site_listens);
+    cr_expect_eq(c->sites[0].listen_mask, 1);
+    cr_expect_eq(c->sites[1].listen_mask, 6);
+    cr_expect_eq(c->sites[2].listen_mask, 4);
+    cr_expect_eq(c->listens[0].default_site, 3, "the implied one");
+    cr_expect_eq(c->listens[1].default_site, 3);
+    cr_expect_eq(c->listens[2].default_site, 2);
+    config_free(&c);
+}
+
 Test(load, keeps_each_access_log_once_and_only_those_in_use)
 {
     struct config *c = parse_good(inherited);

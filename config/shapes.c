@@ -1,0 +1,190 @@
+#include "config/shapes.h"
+
+#include <stdlib.h>
+
+#include "common/xmalloc.h"
+#include "config/fields.h"
+#include "config/utf8.h"
+
+enum { WORDS_MAX = 256 };
+
+#define FAIL(r, node, ...)                                                                    \
+    config_error_add((r)->errors, (node)->mark.line, (node)->mark.column, (node)->mark.width, \
+                     __VA_ARGS__)
+
+void words_add(struct words *words, struct str word)
+{
+    words->list = xrealloc(words->list, (words->count + 1) * sizeof(char *));
+    words->list[words->count++] = str_dup(word);
+}
+
+void words_fini(struct words *words)
+{
+    for (size_t i = 0; i < words->count; i++)
+        free(words->list[i]);
+    free(words->list);
+    *words = (struct words){ NULL, 0 };
+}
+
+bool words_have(const struct words *words, struct str word)
+{
+    for (size_t i = 0; i < words->count; i++)
+        if (str_eq_case(str_of(words->list[i]), word))
+            return true;
+    return false;
+}
+
+static struct pair *find(const struct pairs *pairs, struct str name)
+{
+    for (size_t i = 0; i < pairs->count; i++)
+        if (str_eq_case(str_of(pairs->list[i].name), name))
+            return &pairs->list[i];
+    return NULL;
+}
+
+const char *pairs_find(const struct pairs *pairs, struct str name)
+{
+    const struct pair *pair = find(pairs, name);
+
+    return pair != NULL ? pair->value : NULL;
+}
+
+void pairs_put(struct pairs *pairs, struct str name, struct str value)
+{
+    struct pair *pair = find(pairs, name);
+
+    if (pair != NULL) {
+        field_set_text(&pair->value, str_dup(value));
+        return;
+    }
+    pairs->list = xrealloc(pairs->list, (pairs->count + 1) * sizeof(*pairs->list));
+    pairs->list[pairs->count++] = (struct pair){ str_dup(name), str_dup(value) };
+}
+
+void pairs_fini(struct pairs *pairs)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        free(pairs->list[i].name);
+        free(pairs->list[i].value);
+    }
+    free(pairs->list);
+    *pairs = (struct pairs){ NULL, 0 };
+}
+
+static bool is_scalar(const struct yaml_node *node)
+{
+    return node->kind == YAML_SCALAR && !node->is_null && node->text.n > 0;
+}
+
+/* False: refused, and that was said. */
+static bool is_good(struct value_reader *r, const struct setting *row, const struct yaml_node *node,
+                    setting_check *check)
+{
+    const char *why = check != NULL ? check(node->text) : NULL;
+
+    if (why != NULL)
+        FAIL(r, node, "\"%s\" cannot have \"%s\": %s", row->name, utf8_short(node->text).text, why);
+    return why == NULL;
+}
+
+void words_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
+                struct words *words)
+{
+    const struct yaml_item one = { .value = item->value };
+    const struct yaml_item *at = item->value->kind == YAML_LIST ? item->value->items : &one;
+
+    if (item->value->kind == YAML_MAP || at == NULL ||
+        (item->value->kind == YAML_SCALAR && !is_scalar(item->value))) {
+        value_refuse(r, row, item);
+        return;
+    }
+    words_fini(words);
+    if (item->value->kind == YAML_SCALAR && row->none != NULL &&
+        str_eq_case(item->value->text, str_of(row->none)))
+        return;
+    for (; at != NULL; at = at->next) {
+        struct yaml_item shown = { .key = at->value, .value = at->value };
+
+        if (!is_scalar(at->value))
+            value_refuse(r, row, &shown);
+        else if (words->count == WORDS_MAX)
+            FAIL(r, at->value, "\"%s\" takes at most %d items", row->name, WORDS_MAX);
+        else if (is_good(r, row, at->value, row->check))
+            words_add(words, at->value->text);
+    }
+}
+
+void pairs_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
+                struct pairs *pairs)
+{
+    if (item->value->kind != YAML_MAP) {
+        value_refuse(r, row, item);
+        return;
+    }
+    for (const struct yaml_item *at = item->value->items; at != NULL; at = at->next) {
+        if (at->value->kind == YAML_BROKEN)
+            continue;
+        if (!is_scalar(at->value))
+            FAIL(r, at->key, "\"%s\" takes one text for \"%s\", as in %s", row->name,
+                 utf8_short(at->key->text).text, row->example);
+        else if (is_good(r, row, at->key, row->check_name) &&
+                 is_good(r, row, at->value, row->check))
+            pairs_put(pairs, at->key->text, at->value->text);
+    }
+}
+
+void words_write(const struct setting *row, const struct words *words, struct buf *out)
+{
+    if (words->count == 0 && row->none != NULL) {
+        buf_printf(out, " %s", row->none);
+        return;
+    }
+    buf_add(out, STR(" ["));
+    for (size_t i = 0; i < words->count; i++) {
+        buf_add(out, str_of(i > 0 ? ", " : ""));
+        field_write_text(str_of(words->list[i]), out);
+    }
+    buf_add_char(out, ']');
+}
+
+void pairs_write(const struct pairs *pairs, unsigned indent, struct buf *out)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        buf_printf(out, "\n%*s  ", (int)indent, "");
+        field_write_text(str_of(pairs->list[i].name), out);
+        buf_add(out, STR(": "));
+        field_write_text(str_of(pairs->list[i].value), out);
+    }
+}
+
+/* RFC 9110, 5.6.2. */
+const char *check_token(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        char c = ascii_lower(text.p[i]);
+
+        if (!ascii_is_digit(c) && !(c >= 'a' && c <= 'z') &&
+            (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
+            return "it is a name of letters, digits and \"-\", as in X-Frame-Options";
+    }
+    return NULL;
+}
+
+/* RFC 9110, 5.5, and no blanks around it, which would not arrive. */
+const char *check_field_value(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (((unsigned char)text.p[i] < ' ' && text.p[i] != '\t') || text.p[i] == 0x7f)
+            return "it has no control characters";
+    return str_trim(text).n == text.n ? NULL : "it has no blanks at its ends";
+}
+
+const char *check_method(struct str text)
+{
+    if (check_token(text) != NULL)
+        return "it is a method, as in GET";
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] >= 'a' && text.p[i] <= 'z')
+            return "methods are case-sensitive and mostly upper case, as in GET";
+    return NULL;
+}
