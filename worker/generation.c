@@ -179,6 +179,7 @@ static bool make_route(struct generation *gen, const struct route *from, struct 
     to->handler = &static_files;
     to->strip_n = scope->alias != NULL && strcmp(from->path, "/") != 0 ? strlen(from->path) : 0;
     to->log = scope->access_log == ACCESS_LOG_OFF ? NULL : gen->logs[scope->access_log];
+    to->max_ranges = scope->max_ranges;
     to->docroot = file_cache_add_root(gen->cache, &options);
     if (to->docroot == NULL)
         *why = folder_failure(gen->config, scope, options.path);
