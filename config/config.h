@@ -65,6 +65,7 @@ struct scope {
     char *default_type;     /* media type where the name tells none */
     char *charset;          /* added to text types; "" adds none */
     bool has_etag;          /* send ETag */
+    unsigned max_ranges;    /* of one request; more are answered whole; 0: Range is ignored */
     int access_log;         /* index into config->access_logs, or ACCESS_LOG_OFF */
     uint64_t client_max_body_bytes; /* a larger request body is answered 413; 0: no limit */
     struct error_page *error_pages;

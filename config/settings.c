@@ -128,6 +128,9 @@ const struct setting settings[] = {
     { "charset", SET_CHARSET, EVERY(charset), "utf-8", .none = "off",
       .help = "told with text types" },
     { "etag", SET_BOOL, EVERY(has_etag), "on", .help = "on: send a strong ETag" },
+    { "max_ranges", SET_UNSIGNED, EVERY(max_ranges), "16", .none = "off", .max = 256,
+      .help = "byte ranges that one request may get; if it asks for more, those near to each other "
+              "are joined, else all is sent; 0 or off: no ranges" },
     { "access_log", SET_ACCESS_LOG, EVERY(access_log), "off", .none = "off",
       .example = "/var/log/remuda/access.log", .help = "one line for each request" },
     { "client_max_body_size", SET_SIZE, EVERY(client_max_body_bytes), "1MiB", .none = "off",

@@ -80,7 +80,7 @@ static char *put_head(char *p, const struct response *res, const struct compose_
     }
     if (res->is_representation && res->file != NULL) {
         p = put_validators(p, res->file);
-        if (res->status == 200)
+        if (res->status == 200 && !res->has_no_ranges)
             p = put_str(p, STR("Accept-Ranges: bytes\r\n"));
     }
     for (unsigned i = 0; i < res->field_count; i++)

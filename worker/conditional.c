@@ -222,35 +222,129 @@ static enum verdict judge_range_spec(struct str spec, off_t size, struct byte_ra
     return VERDICT_RANGE;
 }
 
+/* ---- several ranges ---- */
+
+enum { PART_HEAD_BYTES = 80 }; /* what a part costs beside its bytes, about: RFC 9110, 15.3.7.2 */
+
+static off_t end_of(const struct byte_range *r)
+{
+    return r->first + r->count;
+}
+
+/* Whether there are at most `gap` bytes between them. */
+static bool are_near(const struct byte_range *a, const struct byte_range *b, off_t gap)
+{
+    return a->first <= b->first ? b->first - end_of(a) <= gap : a->first - end_of(b) <= gap;
+}
+
+static struct byte_range join(const struct byte_range *a, const struct byte_range *b)
+{
+    off_t first = a->first < b->first ? a->first : b->first;
+    off_t end = end_of(a) > end_of(b) ? end_of(a) : end_of(b);
+
+    return (struct byte_range){ first, end - first };
+}
+
 /*
- * The one range of a Range field, between empty list elements and white space at the commas as
- * RFC 9110, 5.6.1 has it. Whatever is not that is ignored: a server may ignore any Range.
+ * Takes out of `ranges` those that `r` is near to and makes them part of it; returns where it
+ * belongs then: the place of the first of them, else the end.
  */
-static enum verdict judge_range(struct str value, off_t size, struct byte_range *range)
+static unsigned absorb(struct byte_ranges *ranges, struct byte_range *r, off_t gap)
+{
+    unsigned place = ranges->count;
+
+    for (unsigned i = 0; i < ranges->count;) {
+        if (!are_near(&ranges->at[i], r, gap)) {
+            i++;
+            continue;
+        }
+        *r = join(&ranges->at[i], r);
+        ranges->count--;
+        memmove(&ranges->at[i], &ranges->at[i + 1], (ranges->count - i) * sizeof(*r));
+        if (i < place)
+            place = i;
+        i = 0; /* it has grown: those that were too far away may be near now */
+    }
+    return place;
+}
+
+static void insert(struct byte_ranges *ranges, unsigned place, struct byte_range r)
+{
+    memmove(&ranges->at[place + 1], &ranges->at[place],
+            (ranges->count - place) * sizeof(ranges->at[0]));
+    ranges->at[place] = r;
+    ranges->count++;
+}
+
+/* Joins what is near to each other. */
+static void condense(struct byte_ranges *ranges, off_t gap)
+{
+    struct byte_ranges old = *ranges;
+
+    ranges->count = 0;
+    for (unsigned i = 0; i < old.count; i++) {
+        unsigned place = absorb(ranges, &old.at[i], gap);
+
+        insert(ranges, place, old.at[i]);
+    }
+}
+
+/* False: more than `most` are left however they are joined. */
+static bool add_range(struct byte_ranges *ranges, struct byte_range r, unsigned most, off_t *gap)
+{
+    unsigned place = absorb(ranges, &r, *gap);
+
+    if (ranges->count == most && *gap == 0) {
+        *gap = PART_HEAD_BYTES;
+        condense(ranges, *gap);
+        place = absorb(ranges, &r, *gap);
+    }
+    if (ranges->count == most)
+        return false;
+    insert(ranges, place, r);
+    return true;
+}
+
+/*
+ * The ranges of a Range field, between empty list elements and white space at the commas as RFC
+ * 9110, 5.6.1 has it. What cannot be satisfied is left out as long as something can (14.1.2). If
+ * anything is malformed all of it is ignored: a server may ignore any Range.
+ */
+static enum verdict judge_ranges(struct str value, off_t size, unsigned most,
+                                 struct byte_ranges *ranges)
 {
     static const struct str unit = STR_INIT("bytes=");
-    struct str one = STR_NONE;
+    enum verdict verdict = VERDICT_WHOLE;
+    struct byte_range range;
+    bool is_too_many = false;
     struct str rest;
+    off_t gap = 0;
 
+    ranges->count = 0;
     if (value.n < unit.n || !str_eq_case((struct str){ value.p, unit.n }, unit))
         return VERDICT_WHOLE;
     rest = (struct str){ value.p + unit.n, value.n - unit.n };
     if (rest.n > 0 && (rest.p[0] == ' ' || rest.p[0] == '\t'))
         return VERDICT_WHOLE;
-    while (rest.p != NULL) {
+    while (rest.p != NULL && !is_too_many) {
         struct str element = str_trim(str_cut(&rest, ','));
+        enum verdict one;
 
         if (element.n == 0)
             continue;
-        if (one.p != NULL)
+        one = judge_range_spec(element, size, &range);
+        if (one == VERDICT_WHOLE)
             return VERDICT_WHOLE;
-        one = element;
+        if (one == VERDICT_RANGE)
+            is_too_many = !add_range(ranges, range, most, &gap);
+        if (verdict != VERDICT_RANGE)
+            verdict = one;
     }
-    return one.p != NULL ? judge_range_spec(one, size, range) : VERDICT_WHOLE;
+    return is_too_many ? VERDICT_WHOLE : verdict;
 }
 
 enum verdict conditional_judge(const struct request *req, const struct representation *rep,
-                               time_t now, struct byte_range *range)
+                               time_t now, unsigned max_ranges, struct byte_ranges *ranges)
 {
     bool is_read = req->method == METHOD_GET || req->method == METHOD_HEAD;
     struct str wanted;
@@ -263,10 +357,10 @@ enum verdict conditional_judge(const struct request *req, const struct represent
         return VERDICT_PRECONDITION_FAILED;
     if (is_known_to_client(req, rep, now, is_read))
         return is_read ? VERDICT_NOT_MODIFIED : VERDICT_PRECONDITION_FAILED;
-    if (req->method != METHOD_GET || req->known[FIELD_RANGE].p == NULL)
+    if (req->method != METHOD_GET || req->known[FIELD_RANGE].p == NULL || max_ranges == 0)
         return VERDICT_WHOLE;
     wanted = only_line(req, FIELD_RANGE);
     if (wanted.p == NULL || !is_range_of_this_version(req, rep, now))
         return VERDICT_WHOLE;
-    return judge_range(wanted, rep->size, range);
+    return judge_ranges(wanted, rep->size, max_ranges, ranges);
 }

@@ -18,24 +18,34 @@ struct representation {
 
 enum verdict {
     VERDICT_WHOLE,               /* 200 */
-    VERDICT_RANGE,               /* 206: [first, first + count) */
+    VERDICT_RANGE,               /* 206: one or several */
     VERDICT_NOT_MODIFIED,        /* 304 */
     VERDICT_PRECONDITION_FAILED, /* 412 */
     VERDICT_UNSATISFIABLE,       /* 416 */
 };
 
 struct byte_range {
-    off_t first, count;
+    off_t first, count; /* [first, first + count) */
+};
+
+enum { BYTE_RANGES_MAX = 256 }; /* upper bound of max_ranges */
+
+/* VERDICT_RANGE: 1 to max_ranges of them, disjoint, in the order in which they were asked for. */
+struct byte_ranges {
+    unsigned count;
+    struct byte_range at[BYTE_RANGES_MAX];
 };
 
 /*
  * In the order of RFC 9110, 13.2.2. `now` tells the century of a two-digit year, and whether a date
- * in If-Range is old enough to be a strong validator.
- * Several ranges at once are answered whole (a server may ignore Range: RFC 9110, 14.2). Range
- * counts for GET only.
+ * in If-Range is old enough to be a strong validator. Range counts for GET only.
+ *
+ * Ranges that overlap or touch become one, so that no byte is sent twice. If `max_ranges` are not
+ * enough, those with a gap between them that is smaller than a part's head become one too (RFC
+ * 9110, 15.3.7.2); what is still too much is answered whole (17.15). 0: Range is ignored.
  */
 enum verdict conditional_judge(const struct request *req, const struct representation *rep,
-                               time_t now, struct byte_range *range);
+                               time_t now, unsigned max_ranges, struct byte_ranges *ranges);
 
 /* Strong and weak comparison of two tags (RFC 9110, 8.8.3.2). */
 bool etag_eq_strong(struct str a, struct str b);

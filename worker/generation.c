@@ -119,6 +119,7 @@ static bool make_route(struct generation *gen, struct root_index *roots, const s
     to->handler = &static_files;
     to->strip_n = scope->alias != NULL && strcmp(from->path, "/") != 0 ? strlen(from->path) : 0;
     to->log = scope->access_log == ACCESS_LOG_OFF ? NULL : gen->logs[scope->access_log];
+    to->max_ranges = scope->max_ranges;
     to->docroot = make_docroot(gen, roots, from, why);
     return to->docroot != NULL;
 }

@@ -23,6 +23,7 @@ struct live_route {
     struct docroot *docroot;
     size_t strip_n;         /* bytes of the path that an alias replaces; 0: root */
     struct access_log *log; /* NULL: off */
+    unsigned max_ranges;    /* 0: Range is ignored */
 };
 
 struct live_site {

@@ -6,6 +6,8 @@
  * A request body that the handler has no use for is read and dropped before the answer goes out,
  * so that a broken one still gets a clean 400 and the next request is in step. Responses are
  * gathered in the worker's scratch and leave together when the input runs dry.
+ *
+ * Behind WRITE, a body of several parts has WRITE_PARTS, one that is made as it goes WRITE_SOURCE.
  */
 #include "worker/protocol.h"
 
@@ -359,10 +361,12 @@ static enum need write_parts(struct conn *c)
             return NEED_FLUSH;
         out_add(out, part->before);
         out_add_file(out, res->file, part->first, (size_t)part->length);
+        x->body_bytes += part->before.n + (uint64_t)part->length;
     }
     if (!out_has_room(out, res->bytes.n))
         return NEED_FLUSH;
     out_add(out, res->bytes);
+    x->body_bytes += res->bytes.n;
     c->state = FINISH;
     return NEED_FLUSH;
 }
@@ -435,9 +439,8 @@ static void log_exchange(struct conn *c, unsigned status, uint64_t unsent)
     const struct live_route *to = x->route;
     uint64_t body = sends_body(x) && status == x->res.status ? (uint64_t)x->res.length : 0;
 
-    if (x->res.source != NULL)
+    if (x->res.source != NULL || x->res.parts != NULL)
         body = x->body_bytes;
-
     count_status(w, status);
     if (to == NULL || to->log == NULL)
         return;
@@ -478,13 +481,20 @@ static void settle(struct conn *c)
         exchange_settle(c->x);
 }
 
+/* Bytes of the body under way that were gathered and never left. */
+static uint64_t unsent_body(const struct conn *c)
+{
+    const struct out *out = c->out != NULL ? c->out : c->worker->out;
+
+    return c->x->body_bytes > 0 ? out_left(out) : out_last_file_left(out);
+}
+
 static void end(struct conn *c)
 {
     if (c->x == NULL)
         return;
     if (c->state >= WRITE_PARTS && c->state <= FINISH)
-        log_exchange(c, c->x->res.status,
-                     out_last_file_left(c->out != NULL ? c->out : c->worker->out));
+        log_exchange(c, c->x->res.status, unsent_body(c));
     else
         log_exchange(c, STATUS_CLIENT_CLOSED, 0);
     release_exchange(c);

@@ -86,6 +86,15 @@ uint64_t out_last_file_left(const struct out *out)
     return out_is_empty(out) || last->file == NULL ? 0 : last->n;
 }
 
+uint64_t out_left(const struct out *out)
+{
+    uint64_t left = 0;
+
+    for (unsigned i = out->first; i < out->count; i++)
+        left += out->chunks[i].n;
+    return left;
+}
+
 struct out *out_detach(struct out *out)
 {
     size_t bytes = 0;

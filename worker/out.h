@@ -73,6 +73,9 @@ void out_add_file(struct out *out, struct file *f, off_t first, size_t n);
 /* Bytes still to be sent of the body that was added last, if it is a file's. */
 uint64_t out_last_file_left(const struct out *out);
 
+/* Bytes still to be sent. */
+uint64_t out_left(const struct out *out);
+
 /* Drops everything. */
 void out_clear(struct out *out);
 

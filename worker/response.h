@@ -41,6 +41,7 @@ struct response {
     struct file *file;      /* the representation; one reference, owned; NULL: none */
     bool is_representation; /* `file` is what was asked for: send its validators */
     bool is_whole;          /* the file, whole, with 200: the composer's ready-made head fits */
+    bool has_no_ranges;     /* no Accept-Ranges with it: a Range would be ignored */
     off_t first;            /* body: [first, first + length) of `file`, or `bytes` */
     off_t length;           /* bytes of the body, which HEAD and 304 announce or leave out */
     struct str bytes;       /* body when file == NULL; behind the last of `parts` */
@@ -56,7 +57,7 @@ static inline void response_init(struct response *res)
 {
     res->status = 0;
     res->file = NULL;
-    res->is_representation = res->is_whole = false;
+    res->is_representation = res->is_whole = res->has_no_ranges = false;
     res->first = res->length = 0;
     res->bytes = res->content_type = STR_NONE;
     res->field_count = 0;

@@ -5,11 +5,11 @@
 
 #include <assert.h>
 
-#include "common/put.h"
 #include "common/shared.h"
 #include "worker/clock.h"
 #include "worker/conditional.h"
 #include "worker/generation.h"
+#include "worker/multipart.h"
 #include "worker/path.h"
 
 static const struct str allowed = STR_INIT("GET, HEAD, OPTIONS");
@@ -55,21 +55,27 @@ static void redirect_to_folder(struct exchange *x)
     exchange_error(x, 301);
 }
 
-static struct str content_range(struct exchange *x, const struct byte_range *range, off_t size)
+static void add_content_range(struct exchange *x, const struct byte_range *range, off_t size)
 {
-    char *text = pool_alloc(&x->pool, sizeof("bytes -/") + 3 * PUT_U64_MOST);
-    char *p = put_str(text, STR("bytes "));
+    char *text = pool_alloc(&x->pool, CONTENT_RANGE_MOST);
 
-    if (range == NULL) {
-        *p++ = '*';
-    } else {
-        p = put_u64(p, (uint64_t)range->first);
-        *p++ = '-';
-        p = put_u64(p, (uint64_t)(range->first + range->count - 1));
+    response_add_field(&x->res, STR("Content-Range"), content_range_write(text, range, size));
+}
+
+static void answer_ranges(struct exchange *x, struct file *f, const struct byte_ranges *ranges)
+{
+    char boundary[MULTIPART_BOUNDARY_N];
+
+    response_file(&x->res, 206, f);
+    x->res.is_representation = true;
+    if (ranges->count > 1) {
+        multipart_boundary(boundary);
+        multipart_answer(&x->res, &x->pool, ranges, boundary);
+        return;
     }
-    *p++ = '/';
-    p = put_u64(p, (uint64_t)size);
-    return str_range(text, p);
+    x->res.first = ranges->at[0].first;
+    x->res.length = ranges->at[0].count;
+    add_content_range(x, &ranges->at[0], f->size);
 }
 
 /* Whether a precondition or a range could change the plain answer. */
@@ -88,22 +94,19 @@ static void answer_file(struct exchange *x, struct file *f)
         .has_last_modified = f->last_modified[0] != '\0',
         .size = f->size,
     };
-    struct byte_range range;
+    struct byte_ranges ranges;
     enum verdict verdict = VERDICT_WHOLE;
 
     if (has_conditions(&x->req))
-        verdict = conditional_judge(&x->req, &rep, x->clock->now, &range);
+        verdict = conditional_judge(&x->req, &rep, x->clock->now, x->route->max_ranges, &ranges);
+    x->res.has_no_ranges = x->route->max_ranges == 0;
     switch (verdict) {
     case VERDICT_WHOLE:
         response_file(&x->res, 200, f);
         x->res.is_representation = x->res.is_whole = true;
         return;
     case VERDICT_RANGE:
-        response_file(&x->res, 206, f);
-        x->res.is_representation = true;
-        x->res.first = range.first;
-        x->res.length = range.count;
-        response_add_field(&x->res, STR("Content-Range"), content_range(x, &range, f->size));
+        answer_ranges(x, f, &ranges);
         return;
     case VERDICT_NOT_MODIFIED:
         response_file(&x->res, 304, f);
@@ -113,7 +116,7 @@ static void answer_file(struct exchange *x, struct file *f)
         exchange_error(x, 412);
         return;
     case VERDICT_UNSATISFIABLE:
-        response_add_field(&x->res, STR("Content-Range"), content_range(x, NULL, f->size));
+        add_content_range(x, NULL, f->size);
         exchange_error(x, 416);
         return;
     }

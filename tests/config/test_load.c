@@ -80,6 +80,7 @@ Test(load, fills_in_every_default)
     cr_expect(!s->is_dotfiles_shown && s->has_etag);
     cr_expect_str_eq(s->default_type, "application/octet-stream");
     cr_expect_str_eq(s->charset, "utf-8");
+    cr_expect_eq(s->max_ranges, 16);
     cr_expect_eq(s->access_log, ACCESS_LOG_OFF);
     cr_expect_eq(s->client_max_body_bytes, 1 << 20);
     cr_expect_eq(s->error_page_count, 0);
@@ -136,6 +137,8 @@ static const struct {
     { "request_line_max: 128k", "request_line_max: 128KiB\n" },
     { "request_header_max: 1000", "request_header_max: 1000\n" },
     { "request_header_count: 256", "request_header_count: 256\n" },
+    { "max_ranges: 256", "max_ranges: 256\n" },
+    { "max_ranges: 0", "max_ranges: off\n" },
     { "server_header: false", "server_header: off\n" },
     { "sendfile_max_chunk: 2097152", "sendfile_max_chunk: 2MiB\n" },
     { "open_file_cache: off", "open_file_cache:\n  max: 0\n" },

@@ -1,6 +1,7 @@
 #include "worker/conditional.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* The representation of all rows: 1000 bytes, "v1", modified at the example date of RFC 9110. */
@@ -46,11 +47,11 @@ static struct request *request_of(enum method method, const char *fields, char *
 }
 
 static enum verdict judge(enum method method, const char *fields, const struct representation *rep,
-                          time_t now, struct byte_range *range)
+                          time_t now, unsigned max_ranges, struct byte_ranges *ranges)
 {
     char **lines;
     struct request *req = request_of(method, fields, &lines);
-    enum verdict got = conditional_judge(req, rep, now, range);
+    enum verdict got = conditional_judge(req, rep, now, max_ranges, ranges);
 
     for (size_t i = 0; i < req->field_count; i++)
         free(lines[i]);
@@ -62,14 +63,15 @@ static enum verdict judge(enum method method, const char *fields, const struct r
 static void check_rows(const struct row *rows, size_t count, const struct representation *rep)
 {
     for (size_t i = 0; i < count; i++) {
-        struct byte_range range = { -1, -1 };
-        enum verdict got = judge(rows[i].method, rows[i].fields, rep, y2026, &range);
+        struct byte_ranges ranges = { .count = 0 };
+        enum verdict got = judge(rows[i].method, rows[i].fields, rep, y2026, 16, &ranges);
 
         cr_expect_eq(got, rows[i].expect, "%s: got %d", rows[i].why, got);
         if (got == VERDICT_RANGE && rows[i].expect == VERDICT_RANGE)
-            cr_expect(range.first == rows[i].first && range.count == rows[i].count,
-                      "%s: got %lld+%lld", rows[i].why, (long long)range.first,
-                      (long long)range.count);
+            cr_expect(ranges.count == 1 && ranges.at[0].first == rows[i].first &&
+                          ranges.at[0].count == rows[i].count,
+                      "%s: got %u, %lld+%lld", rows[i].why, ranges.count,
+                      (long long)ranges.at[0].first, (long long)ranges.at[0].count);
     }
 }
 
@@ -217,7 +219,6 @@ static const struct row range_rows[] = {
     { "the same beyond any number", METHOD_GET,
       "Range: bytes=99999999999999999999999-99999999999999999999998", VERDICT_WHOLE, 0, 0 },
     { "the same beyond the end", METHOD_GET, "Range: bytes=2000-1500", VERDICT_WHOLE, 0, 0 },
-    { "several", METHOD_GET, "Range: bytes=0-1,5-6", VERDICT_WHOLE, 0, 0 },
     { "several, some malformed", METHOD_GET, "Range: bytes=0-1,x", VERDICT_WHOLE, 0, 0 },
     { "two lines", METHOD_GET, "Range: bytes=0-1\nRange: bytes=0-1", VERDICT_WHOLE, 0, 0 },
     { "other unit", METHOD_GET, "Range: lines=0-1", VERDICT_WHOLE, 0, 0 },
@@ -261,6 +262,115 @@ static const struct row range_rows[] = {
 Test(conditional, judges_each_range)
 {
     CHECK(range_rows, &v1);
+}
+
+/* What is left of several, as "first-last" of the 1000 bytes, at most 4 of them. */
+static const struct {
+    const char *why, *range;
+    enum verdict expect;
+    const char *left;
+} several_rows[] = {
+    { "two parts", "0-1,5-6", VERDICT_RANGE, "0-1,5-6" },
+    { "in the order asked for, RFC 9110 15.3.7.2", "500-,0-9", VERDICT_RANGE, "500-999,0-9" },
+    { "a suffix among them", "-10,0-9", VERDICT_RANGE, "990-999,0-9" },
+    { "empty elements between, RFC 9110 5.6.1.2", "0-1,, ,5-6,", VERDICT_RANGE, "0-1,5-6" },
+    { "the same thrice", "0-,0-,0-", VERDICT_RANGE, "0-999" },
+    { "overlapping, RFC 9110 15.3.7.2", "0-99,50-149", VERDICT_RANGE, "0-149" },
+    { "overlapping from behind", "50-149,0-99", VERDICT_RANGE, "0-149" },
+    { "one inside the other", "0-99,10-19", VERDICT_RANGE, "0-99" },
+    { "one around the other", "10-19,0-99", VERDICT_RANGE, "0-99" },
+    { "touching", "0-9,10-19", VERDICT_RANGE, "0-19" },
+    { "touching from behind", "10-19,0-9", VERDICT_RANGE, "0-19" },
+    { "a gap of one byte stays", "0-9,11-19", VERDICT_RANGE, "0-9,11-19" },
+    { "one that bridges two", "0-9,500-509,5-505", VERDICT_RANGE, "0-509" },
+    { "and keeps the first's place", "0-9,800-809,400-409,5-405", VERDICT_RANGE, "0-409,800-809" },
+    { "growing step by step", "40-49,20-29,0-9,10-39", VERDICT_RANGE, "0-49" },
+    { "what cannot be satisfied is left out, RFC 9110 14.1.2", "0-1,2000-,5-6", VERDICT_RANGE,
+      "0-1,5-6" },
+    { "one is left: no multipart, RFC 9110 15.3.7.2", "2000-3000,0-1", VERDICT_RANGE, "0-1" },
+    { "none is left", "1000-,2000-,-0", VERDICT_UNSATISFIABLE, "" },
+    { "one malformed spoils all, RFC 9110 14.2", "0-1,x", VERDICT_WHOLE, "" },
+    { "also behind too many", "0-1,9-8", VERDICT_WHOLE, "" },
+    { "as many as may be", "0-0,200-200,400-400,600-600", VERDICT_RANGE,
+      "0-0,200-200,400-400,600-600" },
+    { "one more, far away: all, RFC 9110 17.15", "0-0,200-200,400-400,600-600,800-800",
+      VERDICT_WHOLE, "" },
+    { "one more, but there already", "0-0,200-200,400-400,600-600,200-210", VERDICT_RANGE,
+      "0-0,200-210,400-400,600-600" },
+    { "too many: near ones are joined, RFC 9110 15.3.7.2", "0-0,2-2,4-4,6-6,8-8,10-10",
+      VERDICT_RANGE, "0-10" },
+    { "the same backwards", "10-10,8-8,6-6,4-4,2-2,0-0", VERDICT_RANGE, "0-10" },
+    { "near is a gap of 80", "0-0,81-81,400-400,481-481,700-700", VERDICT_RANGE,
+      "0-81,400-481,700-700" },
+    { "81 is far", "0-0,82-82,200-200,282-282,700-700", VERDICT_WHOLE, "" },
+    { "tiny ones without end", "0-0,90-90,180-180,270-270,360-360,450-450,540-540,630-630",
+      VERDICT_WHOLE, "" },
+};
+
+static void format_ranges(const struct byte_ranges *ranges, char *out, size_t size)
+{
+    size_t n = 0;
+
+    out[0] = '\0';
+    for (unsigned i = 0; i < ranges->count; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%lld-%lld", i > 0 ? "," : "",
+                              (long long)ranges->at[i].first,
+                              (long long)(ranges->at[i].first + ranges->at[i].count - 1));
+}
+
+Test(conditional, joins_and_bounds_several_ranges)
+{
+    for (size_t i = 0; i < sizeof(several_rows) / sizeof(several_rows[0]); i++) {
+        struct byte_ranges ranges = { .count = 0 };
+        char fields[256], left[256];
+        enum verdict got;
+
+        snprintf(fields, sizeof(fields), "Range: bytes=%s", several_rows[i].range);
+        got = judge(METHOD_GET, fields, &v1, y2026, 4, &ranges);
+        cr_expect_eq(got, several_rows[i].expect, "%s: got %d", several_rows[i].why, got);
+        if (got != VERDICT_RANGE)
+            continue;
+        format_ranges(&ranges, left, sizeof(left));
+        cr_expect_str_eq(left, several_rows[i].left, "%s", several_rows[i].why);
+    }
+}
+
+Test(conditional, knows_no_ranges_where_none_are_allowed)
+{
+    struct byte_ranges ranges;
+
+    cr_expect_eq(judge(METHOD_GET, "Range: bytes=0-1", &v1, y2026, 0, &ranges), VERDICT_WHOLE);
+    cr_expect_eq(judge(METHOD_GET, "Range: bytes=5000-", &v1, y2026, 0, &ranges), VERDICT_WHOLE);
+    cr_expect_eq(judge(METHOD_GET, "Range: bytes=0-1", &v1, y2026, 1, &ranges), VERDICT_RANGE);
+    cr_expect_eq(judge(METHOD_GET, "Range: bytes=0-1,900-", &v1, y2026, 1, &ranges), VERDICT_WHOLE);
+}
+
+/* Whatever is asked for, no byte is in two parts and there are never more parts than allowed. */
+Test(conditional, keeps_any_mix_of_ranges_disjoint)
+{
+    unsigned seed = 1;
+
+    for (int round = 0; round < 2000; round++) {
+        char fields[2048] = "Range: bytes=0-0", taken[1000] = { 0 };
+        struct byte_ranges ranges = { .count = 0 };
+        size_t n = strlen(fields);
+
+        for (int i = 0; i < 40; i++) {
+            int first = rand_r(&seed) % 1000;
+
+            n += (size_t)snprintf(fields + n, sizeof(fields) - n, ",%d-%d", first,
+                                  first + rand_r(&seed) % (1 << rand_r(&seed) % 9));
+        }
+        if (judge(METHOD_GET, fields, &v1, y2026, 8, &ranges) != VERDICT_RANGE)
+            continue;
+        cr_assert(ranges.count >= 1 && ranges.count <= 8);
+        for (unsigned i = 0; i < ranges.count; i++) {
+            cr_assert(ranges.at[i].first >= 0 && ranges.at[i].count > 0);
+            cr_assert(ranges.at[i].first + ranges.at[i].count <= 1000);
+            for (off_t at = ranges.at[i].first; at < ranges.at[i].first + ranges.at[i].count; at++)
+                cr_assert_eq(taken[at]++, 0, "%s", fields);
+        }
+    }
 }
 
 static const struct row empty_rows[] = {
@@ -318,11 +428,11 @@ Test(conditional, joins_no_parts_by_a_weak_tag)
 
 Test(conditional, takes_a_date_for_strong_once_its_second_is_over)
 {
-    struct byte_range range;
+    struct byte_ranges ranges;
     const char *fields = "Range: bytes=0-1\nIf-Range: " MODIFIED;
 
-    cr_expect_eq(judge(METHOD_GET, fields, &v1, modified, &range), VERDICT_WHOLE);
-    cr_expect_eq(judge(METHOD_GET, fields, &v1, modified + 1, &range), VERDICT_RANGE);
+    cr_expect_eq(judge(METHOD_GET, fields, &v1, modified, 16, &ranges), VERDICT_WHOLE);
+    cr_expect_eq(judge(METHOD_GET, fields, &v1, modified + 1, 16, &ranges), VERDICT_RANGE);
 }
 
 Test(conditional, compares_tags_as_the_table_of_rfc_9110_does)
