@@ -21,6 +21,7 @@
 #include <stdio.h>
 
 #include "common/address.h"
+#include "common/cidr.h"
 #include "common/log.h"
 #include "common/str.h"
 #include "config/errors.h"
@@ -31,6 +32,22 @@ enum { CONFIG_WORKERS_MAX = 1024, ACCESS_LOG_OFF = -1 };
 struct error_page {
     unsigned status; /* 400 to 599 */
     char *path;      /* a path inside the route's root, starting with '/'; owned */
+};
+
+/* `access`: the first rule whose network has the client decides; none: it may. */
+struct access_rule {
+    struct cidr from;
+    bool is_allowed;
+};
+
+struct access_list {
+    struct access_rule *list; /* in order; owned */
+    size_t count;
+};
+
+struct method_list {
+    char **list; /* owned, with the texts */
+    size_t count;
 };
 
 /* What a server, a site and a route can all set; a route's copy is complete after inheritance. */
@@ -50,6 +67,8 @@ struct scope {
     uint64_t client_max_body_bytes; /* a larger request body is answered 413; 0: no limit */
     struct error_page *error_pages;
     size_t error_page_count;
+    struct access_list access;
+    struct method_list allowed_methods; /* count 0: all that the handler knows */
 };
 
 struct route {

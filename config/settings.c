@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "common/log.h"
+#include "config/access.h"
 #include "config/config.h"
 
 #define SERVER(field) SCOPE_SERVER, offsetof(struct config, field)
@@ -134,6 +135,15 @@ const struct setting settings[] = {
       .example = "{404: /404.html, 503: /busy.html}",
       .help = "pages for errors, by status; a site's or route's add to those above it" },
 
+    { "access", SET_ACCESS, EVERY(access), "off", .none = "off",
+      .example = "[{allow: 10.0.0.0/8}, {allow: '::1'}, {deny: all}]",
+      .heading = "access: these settings may also stand in a site or a route",
+      .help = "who may ask: the first rule that fits the client's address decides, and whom none "
+              "fits may; networks of IPv4 and IPv6, unix and all; others are answered 403" },
+    { "allowed_methods", SET_METHODS, EVERY(allowed_methods), "off", .none = "off",
+      .example = "[GET, HEAD, OPTIONS]",
+      .help = "other methods are answered 405; GET brings HEAD with it; off: all that there are" },
+
     { "sites", SET_STRUCTURE, SCOPE_SERVER, .example = "[{hosts: example.org, root: www}]",
       .help = "a list of sites, chosen by the request's host" },
     { "hosts", SET_STRUCTURE, SCOPE_SITE, .example = "[example.org, '*.example.org']",
@@ -172,6 +182,9 @@ static const struct {
     { "client_header_buffer_size", "request_header_max" },
     { "directory_index", "index" },
     { "max_body_size", "client_max_body_size" },
+    { "allow", "access" },
+    { "deny", "access" },
+    { "limit_except", "allowed_methods" },
 };
 
 bool setting_is_scoped(const struct setting *row)
@@ -327,6 +340,10 @@ void setting_describe(const struct setting *row, struct buf *out)
         break;
     case SET_LISTEN:
         buf_add(out, STR("an address or a list of them, as in [8080, '[::1]:9090']"));
+        break;
+    case SET_ACCESS:
+    case SET_METHODS:
+        access_value_describe(row, out);
         break;
     case SET_GROUP:
         buf_add(out, STR("a map of settings, as in {max: 1000, valid: 10s}"));

@@ -4,8 +4,14 @@
  */
 #include "worker/handler.h"
 
+#include "worker/access.h"
 #include "worker/generation.h"
 #include "worker/path.h"
+
+static void handle(struct exchange *x)
+{
+    x->route->handler->handle(x);
+}
 
 void exchange_answer(struct exchange *x)
 {
@@ -21,6 +27,8 @@ void exchange_answer(struct exchange *x)
         exchange_error(x, 400);
     else if (result == PATH_NOT_FOUND)
         exchange_error(x, 404);
+    else if (x->route->access != NULL)
+        access_check(x, handle);
     else
-        x->route->handler->handle(x);
+        handle(x);
 }

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/xmalloc.h"
+#include "worker/access.h"
 
 /* ---- host -> site: one hash of exact names, one of wildcards by what follows the '*' ---- */
 
@@ -179,6 +180,7 @@ static bool make_route(struct generation *gen, const struct route *from, struct 
     to->handler = &static_files;
     to->strip_n = scope->alias != NULL && strcmp(from->path, "/") != 0 ? strlen(from->path) : 0;
     to->log = scope->access_log == ACCESS_LOG_OFF ? NULL : gen->logs[scope->access_log];
+    to->access = access_new(scope);
     to->docroot = file_cache_add_root(gen->cache, &options);
     if (to->docroot == NULL)
         *why = folder_failure(gen->config, scope, options.path);
@@ -251,6 +253,18 @@ struct generation *generation_new(struct bundle *bundle, struct shared_slot *cou
     return gen;
 }
 
+static void free_sites(struct generation *gen)
+{
+    for (size_t i = 0; gen->sites != NULL && i < gen->config->site_count; i++) {
+        struct live_site *site = &gen->sites[i];
+
+        for (size_t j = 0; site->routes != NULL && j < site->config->route_count; j++)
+            access_free(&site->routes[j].access);
+        free(site->routes);
+    }
+    free(gen->sites);
+}
+
 void generation_put(struct generation **genp)
 {
     struct generation *gen = *genp;
@@ -262,9 +276,7 @@ void generation_put(struct generation **genp)
     for (size_t i = 0; gen->logs != NULL && i < gen->config->access_log_count; i++)
         access_log_free(&gen->logs[i]);
     free(gen->logs);
-    for (size_t i = 0; gen->sites != NULL && i < gen->config->site_count; i++)
-        free(gen->sites[i].routes);
-    free(gen->sites);
+    free_sites(gen);
     free(gen->index);
     file_cache_free(&gen->cache);
     config_free(&gen->config);

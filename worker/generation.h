@@ -15,6 +15,8 @@
 #include "worker/handler.h"
 #include "worker/http1_parse.h"
 
+struct access;
+
 /* A route ready to serve. */
 struct live_route {
     const struct route *config;
@@ -22,6 +24,7 @@ struct live_route {
     struct docroot *docroot;
     size_t strip_n;         /* bytes of the path that an alias replaces; 0: root */
     struct access_log *log; /* NULL: off */
+    struct access *access;  /* what it checks before the handler; owned; NULL: nothing */
 };
 
 struct live_site {
