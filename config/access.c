@@ -16,9 +16,12 @@ enum { RULES_MAX = 65536, METHODS_MAX = 32, METHOD_MAX = 32 /* bytes */ };
     config_error_add((r)->errors, (node)->mark.line, (node)->mark.column, (node)->mark.width, \
                      __VA_ARGS__)
 
+const char *const real_ip_header_names[REAL_IP_COUNT] = { "off", "X-Forwarded-For", "Forwarded",
+                                                          "X-Real-IP" };
+
 bool access_has_type(enum setting_type type)
 {
-    return type == SET_ACCESS || type == SET_METHODS;
+    return type == SET_ACCESS || type == SET_METHODS || type == SET_NETWORKS || type == SET_REAL_IP;
 }
 
 /* ---- reading ---- */
@@ -116,6 +119,46 @@ static void read_rules(struct value_reader *r, const struct setting *row,
         read_rule(r, row, at->value, rules);
 }
 
+static void add_network(struct network_list *nets, const struct cidr *net)
+{
+    nets->list = xrealloc(nets->list, (nets->count + 1) * sizeof(*nets->list));
+    nets->list[nets->count++] = *net;
+}
+
+static void read_networks(struct value_reader *r, const struct setting *row,
+                          const struct yaml_item *item, struct network_list *nets)
+{
+    struct yaml_item first;
+    struct cidr net;
+
+    access_field_fini(row, (char *)nets - row->offset);
+    if (is_off(item->value) || !read_list(r, row, item, &first))
+        return;
+    for (const struct yaml_item *at = &first; at != NULL; at = at->next) {
+        if (!is_text(at->value)) {
+            refuse_item(r, row, at->value);
+        } else if (nets->count == RULES_MAX) {
+            FAIL(r, at->value, "\"%s\" takes at most %d networks", row->name, RULES_MAX);
+            return;
+        } else if (read_network(r, row, at->value, &net)) {
+            add_network(nets, &net);
+        }
+    }
+}
+
+static void read_real_ip(struct value_reader *r, const struct setting *row,
+                         const struct yaml_item *item, enum real_ip_header *header)
+{
+    for (unsigned i = 0; i < REAL_IP_COUNT; i++) {
+        if (is_word(item->value, real_ip_header_names[i]) ||
+            (i == REAL_IP_OFF && is_off(item->value))) {
+            *header = (enum real_ip_header)i;
+            return;
+        }
+    }
+    value_refuse(r, row, item);
+}
+
 /* Upper case, for methods are (RFC 9110, 9.1), and of the letters that methods have. */
 static bool is_method(struct str text)
 {
@@ -171,6 +214,10 @@ void access_value_read(struct value_reader *r, const struct setting *row,
         read_rules(r, row, item, FIELD(base, row, struct access_list));
     else if (row->type == SET_METHODS)
         read_methods(r, row, item, FIELD(base, row, struct method_list));
+    else if (row->type == SET_NETWORKS)
+        read_networks(r, row, item, FIELD(base, row, struct network_list));
+    else if (row->type == SET_REAL_IP)
+        read_real_ip(r, row, item, FIELD(base, row, enum real_ip_header));
 }
 
 void access_value_describe(const struct setting *row, struct buf *out)
@@ -179,6 +226,15 @@ void access_value_describe(const struct setting *row, struct buf *out)
         buf_printf(out, "a list of rules, as in %s", row->example);
     else if (row->type == SET_METHODS)
         buf_printf(out, "a list of methods, as in %s", row->example);
+    else if (row->type == SET_NETWORKS)
+        buf_printf(out, "a network or a list of them, as in %s", row->example);
+    else if (row->type == SET_REAL_IP)
+        for (unsigned i = 0; i < REAL_IP_COUNT; i++)
+            buf_printf(out, "%s%s",
+                       i == 0                  ? ""
+                       : i + 1 < REAL_IP_COUNT ? ", "
+                                               : " or ",
+                       real_ip_header_names[i]);
 }
 
 /* ---- fields ---- */
@@ -210,6 +266,7 @@ void access_field_copy(const struct setting *row, const void *from, void *to)
     else if (row->type == SET_METHODS)
         copy_methods(CONST_FIELD(from, row, struct method_list),
                      FIELD(to, row, struct method_list));
+    /* The other types stand at the top level only, which nobody inherits whole. */
 }
 
 void access_field_fini(const struct setting *row, void *base)
@@ -221,6 +278,11 @@ void access_field_fini(const struct setting *row, void *base)
         *rules = (struct access_list){ NULL, 0 };
     } else if (row->type == SET_METHODS) {
         free_methods(FIELD(base, row, struct method_list));
+    } else if (row->type == SET_NETWORKS) {
+        struct network_list *nets = FIELD(base, row, struct network_list);
+
+        free(nets->list);
+        *nets = (struct network_list){ NULL, 0 };
     }
 }
 
@@ -236,6 +298,17 @@ static void write_rules(const struct access_list *rules, struct buf *out)
     }
 }
 
+static void write_networks(const struct network_list *nets, struct buf *out)
+{
+    char text[CIDR_TEXT_MAX];
+
+    for (size_t i = 0; i < nets->count; i++) {
+        cidr_format(&nets->list[i], text);
+        buf_add(out, str_of(i > 0 ? ", " : ""));
+        field_write_text(str_of(text), out);
+    }
+}
+
 static void write_methods(const struct method_list *methods, struct buf *out)
 {
     for (size_t i = 0; i < methods->count; i++) {
@@ -248,12 +321,18 @@ void access_field_write(const struct setting *row, const void *base, struct buf 
 {
     size_t start;
 
+    if (row->type == SET_REAL_IP) {
+        buf_printf(out, " %s", real_ip_header_names[*CONST_FIELD(base, row, enum real_ip_header)]);
+        return;
+    }
     buf_add(out, STR(" ["));
     start = out->n;
     if (row->type == SET_ACCESS)
         write_rules(CONST_FIELD(base, row, struct access_list), out);
     else if (row->type == SET_METHODS)
         write_methods(CONST_FIELD(base, row, struct method_list), out);
+    else if (row->type == SET_NETWORKS)
+        write_networks(CONST_FIELD(base, row, struct network_list), out);
     if (out->n > start) {
         buf_add_char(out, ']');
         return;

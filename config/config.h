@@ -45,6 +45,22 @@ struct access_list {
     size_t count;
 };
 
+struct network_list {
+    struct cidr *list; /* owned */
+    size_t count;
+};
+
+/* Where a trusted proxy tells who its client is. */
+enum real_ip_header {
+    REAL_IP_OFF,
+    REAL_IP_X_FORWARDED_FOR,
+    REAL_IP_FORWARDED, /* RFC 7239 */
+    REAL_IP_X_REAL_IP,
+    REAL_IP_COUNT
+};
+
+extern const char *const real_ip_header_names[REAL_IP_COUNT];
+
 struct method_list {
     char **list; /* owned, with the texts */
     size_t count;
@@ -108,6 +124,10 @@ struct config {
     size_t listen_count;
     unsigned backlog;
     uint64_t defer_accept_ms; /* TCP_DEFER_ACCEPT, rounded up to seconds; 0: off */
+
+    /* who stands in front of us, and may say for whom it speaks */
+    struct network_list trusted_proxies;
+    enum real_ip_header real_ip_header;
 
     /* logs */
     char *error_log; /* absolute path; NULL: stderr */

@@ -288,6 +288,8 @@ void field_write(const struct setting *row, const struct config *config, const v
         break;
     case SET_ACCESS:
     case SET_METHODS:
+    case SET_NETWORKS:
+    case SET_REAL_IP:
         access_field_write(row, base, out);
         break;
     case SET_GROUP:

@@ -51,6 +51,14 @@ const struct setting settings[] = {
       .help = "a new connection wakes a worker when its first bytes are there, or after this time; "
               "whole seconds" },
 
+    { "trusted_proxies", SET_NETWORKS, SERVER(trusted_proxies), "off", .none = "off",
+      .example = "[10.0.0.0/8, '::1', unix]",
+      .help = "networks whose word on the client's address is taken; the client is the last "
+              "address in real_ip_header that is not one of them: access rules, limits and the "
+              "access log go by it" },
+    { "real_ip_header", SET_REAL_IP, SERVER(real_ip_header), "X-Forwarded-For",
+      .help = "the field in which trusted proxies tell the client's address" },
+
     { "error_log", SET_PATH, SERVER(error_log), "stderr", .none = "stderr", .heading = "logs",
       .example = "/var/log/remuda/error.log", .help = "where errors and notices go" },
     { "log_level", SET_LOG_LEVEL, SERVER(log_level), "notice",
@@ -182,6 +190,7 @@ static const struct {
     { "client_header_buffer_size", "request_header_max" },
     { "directory_index", "index" },
     { "max_body_size", "client_max_body_size" },
+    { "set_real_ip_from", "trusted_proxies" },
     { "allow", "access" },
     { "deny", "access" },
     { "limit_except", "allowed_methods" },
@@ -343,6 +352,8 @@ void setting_describe(const struct setting *row, struct buf *out)
         break;
     case SET_ACCESS:
     case SET_METHODS:
+    case SET_NETWORKS:
+    case SET_REAL_IP:
         access_value_describe(row, out);
         break;
     case SET_GROUP:

@@ -544,6 +544,8 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
         break;
     case SET_ACCESS:
     case SET_METHODS:
+    case SET_NETWORKS:
+    case SET_REAL_IP:
     case SET_GROUP:
     case SET_STRUCTURE:
         break;

@@ -4,6 +4,7 @@
 
 #include "common/buf.h"
 #include "common/xmalloc.h"
+#include "worker/forwarded.h"
 #include "worker/generation.h"
 #include "worker/handler.h"
 
@@ -48,6 +49,17 @@ void access_free(struct access **access)
     buf_fini(&(*access)->allow);
     free(*access);
     *access = NULL;
+}
+
+void access_find_client(struct exchange *x)
+{
+    const struct config *config = x->gen->config;
+    struct address client;
+
+    if (!forwarded_client(&x->req, config->real_ip_header, &config->trusted_proxies, x->remote,
+                          &client))
+        return;
+    x->remote = memcpy(pool_alloc(&x->pool, client.len), &client.sa, client.len);
 }
 
 static bool is_address_allowed(const struct access_list *rules, const struct cidr *address)

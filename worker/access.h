@@ -17,6 +17,9 @@ struct access *access_new(const struct scope *scope);
 /* Sets *access to NULL. */
 void access_free(struct access **access);
 
+/* Sets x->remote from what the trusted proxies say; the config has some. */
+void access_find_client(struct exchange *x);
+
 /* Answers with the refusal, or goes on with `next`; x->route has checks. */
 void access_check(struct exchange *x, void (*next)(struct exchange *x));
 

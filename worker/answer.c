@@ -19,6 +19,8 @@ void exchange_answer(struct exchange *x)
     const struct live_site *site = generation_site(x->gen, req->host);
     enum path_result result = PATH_CLEAN;
 
+    if (x->gen->config->trusted_proxies.count > 0)
+        access_find_client(x);
     req->path = STR_NONE;
     if (req->raw_path.p != NULL)
         result = path_clean(req->raw_path, pool_alloc(&x->pool, req->raw_path.n), &req->path);

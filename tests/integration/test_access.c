@@ -163,3 +163,60 @@ Test(access, is_for_the_methods_that_are_allowed)
     }
     server_close(&s);
 }
+
+static int status_by(const struct server *s, const char *target, const char *fields)
+{
+    struct response r;
+    int status;
+
+    fetch(s, &r, "GET", target, fields);
+    status = r.status;
+    response_fini(&r);
+    return status;
+}
+
+Test(access, and_the_log_go_by_the_client_behind_trusted_proxies)
+{
+    struct server s;
+    struct client c;
+    struct response r;
+
+    server_open(&s);
+    server_start(&s, "trusted_proxies: [127.0.0.0/24, 10.0.0.0/8]\n"
+                     "access: [{deny: 192.0.2.0/24}, {deny: '2001:db8::/32'}]\n"
+                     "access_log: access.log\naccess_log_buffer: 0\n");
+    cr_expect_eq(status_by(&s, "/", NULL), 200);
+    cr_expect_eq(status_by(&s, "/", "X-Forwarded-For: 192.0.2.7\r\n"), 403);
+    cr_expect_eq(status_by(&s, "/", "X-Forwarded-For: 192.0.2.7, 198.51.100.1\r\n"), 200);
+    cr_expect_eq(status_by(&s, "/", "X-Forwarded-For: 192.0.2.7, 10.1.2.3\r\n"), 403);
+    cr_expect_eq(status_by(&s, "/", "X-Forwarded-For: [2001:db8::7]:99\r\n"), 403);
+    cr_expect_eq(status_by(&s, "/", "X-Forwarded-For: unknown\r\n"), 200);
+    cr_expect_eq(status_by(&s, "/", "Forwarded: for=192.0.2.7\r\n"), 200, "not the chosen field");
+    cr_expect(file_wait(server_path(&s, "access.log"), 0, "\n192.0.2.7 - - [", DEADLINE_MS));
+    cr_expect(file_wait(server_path(&s, "access.log"), 0, "\n198.51.100.1 - - [", DEADLINE_MS));
+    cr_expect(file_wait(server_path(&s, "access.log"), 0, "\n2001:db8::7 - - [", DEADLINE_MS));
+
+    /* Of one request only: the next one on the connection is judged anew. */
+    client_open(&c, &s);
+    client_ask(&c, &r, "GET", "/", "X-Forwarded-For: 192.0.2.7\r\n");
+    cr_expect_eq(r.status, 403);
+    response_fini(&r);
+    client_ask(&c, &r, "GET", "/", NULL);
+    cr_expect_eq(r.status, 200);
+    response_fini(&r);
+    client_close(&c);
+
+    /* From a peer that is not trusted the field is just a field. */
+    open_from(&c, &s, "127.0.1.1");
+    client_ask(&c, &r, "GET", "/", "X-Forwarded-For: 192.0.2.7\r\n");
+    cr_expect_eq(r.status, 200);
+    response_fini(&r);
+    client_close(&c);
+
+    server_reload(&s, "trusted_proxies: 127.0.0.1\nreal_ip_header: Forwarded\n"
+                      "access: [{deny: 192.0.2.0/24}, {deny: '2001:db8::/32'}]\n");
+    cr_expect_eq(status_by(&s, "/", "Forwarded: for=\"[2001:db8::7]:99\";proto=http\r\n"), 403);
+    cr_expect_eq(status_by(&s, "/", "Forwarded: for=\"evil\r\nForwarded: for=192.0.2.1\r\n"), 403);
+    cr_expect_eq(status_by(&s, "/", "X-Forwarded-For: 192.0.2.7\r\n"), 200);
+    server_close(&s);
+}
