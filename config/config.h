@@ -21,6 +21,7 @@
 #include <stdio.h>
 
 #include "common/address.h"
+#include "common/cidr.h"
 #include "common/log.h"
 #include "common/str.h"
 #include "config/errors.h"
@@ -52,6 +53,38 @@ struct error_page {
     char *path;      /* a path inside the route's root, starting with '/'; owned */
 };
 
+/* `access`: the first rule whose network has the client decides; none: it may. */
+struct access_rule {
+    struct cidr from;
+    bool is_allowed;
+};
+
+struct access_list {
+    struct access_rule *list; /* in order; owned */
+    size_t count;
+};
+
+struct network_list {
+    struct cidr *list; /* owned */
+    size_t count;
+};
+
+/* Where a trusted proxy tells who its client is. */
+enum real_ip_header {
+    REAL_IP_OFF,
+    REAL_IP_X_FORWARDED_FOR,
+    REAL_IP_FORWARDED, /* RFC 7239 */
+    REAL_IP_X_REAL_IP,
+    REAL_IP_COUNT
+};
+
+extern const char *const real_ip_header_names[REAL_IP_COUNT];
+
+struct method_list {
+    char **list; /* owned, with the texts */
+    size_t count;
+};
+
 /* What a server, a site and a route can all set; a route's copy is complete after inheritance. */
 struct scope {
     char *root;  /* docroot: the whole request path is looked up below it; absolute;
@@ -70,6 +103,8 @@ struct scope {
     uint64_t client_max_body_bytes; /* a larger request body is answered 413; 0: no limit */
     struct error_page *error_pages;
     size_t error_page_count;
+    struct access_list access;
+    struct method_list allowed_methods; /* count 0: all that the handler knows */
 
     /* routes only: without the right method and fields the route is passed over */
     struct words methods;         /* empty: all */
@@ -124,6 +159,10 @@ struct config {
     size_t listen_count;
     unsigned backlog;
     uint64_t defer_accept_ms; /* TCP_DEFER_ACCEPT, rounded up to seconds; 0: off */
+
+    /* who stands in front of us, and may say for whom it speaks */
+    struct network_list trusted_proxies;
+    enum real_ip_header real_ip_header;
 
     /* logs */
     char *error_log; /* absolute path; NULL: stderr */

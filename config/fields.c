@@ -5,6 +5,7 @@
 
 #include "common/xmalloc.h"
 #include "config/shapes.h"
+#include "config/access.h"
 
 #define FIELD(base, row, type) ((type *)(void *)((char *)(base) + (row)->offset))
 #define CONST_FIELD(base, row, type) \
@@ -97,6 +98,8 @@ static bool is_string(enum setting_type type)
 
 void field_copy(const struct setting *row, const void *from, void *to)
 {
+    if (access_has_type(row->type))
+        access_field_copy(row, from, to);
     if (plain_size(row->type) > 0)
         memcpy(FIELD(to, row, char), &CONST_FIELD(from, row, char), plain_size(row->type));
     if (is_string(row->type)) {
@@ -146,6 +149,8 @@ void field_fini(const struct setting *row, void *base)
         pairs_fini(FIELD(base, row, struct pairs));
     else if (row->type == SET_LISTEN)
         free_listens(base);
+    else if (access_has_type(row->type))
+        access_field_fini(row, base);
 }
 
 void field_write_text(struct str text, struct buf *out)
@@ -308,6 +313,12 @@ void field_write(const struct setting *row, const struct config *config, const v
         break;
     case SET_LISTEN:
         write_listens(config, indent, out);
+        break;
+    case SET_ACCESS:
+    case SET_METHODS:
+    case SET_NETWORKS:
+    case SET_REAL_IP:
+        access_field_write(row, base, out);
         break;
     case SET_GROUP:
     case SET_STRUCTURE:

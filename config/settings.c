@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "common/log.h"
+#include "config/access.h"
 #include "config/config.h"
 #include "config/shapes.h"
 
@@ -51,6 +52,14 @@ const struct setting settings[] = {
     { "defer_accept", SET_DURATION, SERVER(defer_accept_ms), "1s", .none = "off", .max = HOUR,
       .help = "a new connection wakes a worker when its first bytes are there, or after this time; "
               "whole seconds" },
+
+    { "trusted_proxies", SET_NETWORKS, SERVER(trusted_proxies), "off", .none = "off",
+      .example = "[10.0.0.0/8, '::1', unix]",
+      .help = "networks whose word on the client's address is taken; the client is the last "
+              "address in real_ip_header that is not one of them: access rules, limits and the "
+              "access log go by it" },
+    { "real_ip_header", SET_REAL_IP, SERVER(real_ip_header), "X-Forwarded-For",
+      .help = "the field in which trusted proxies tell the client's address" },
 
     { "error_log", SET_PATH, SERVER(error_log), "stderr", .none = "stderr", .heading = "logs",
       .example = "/var/log/remuda/error.log", .help = "where errors and notices go" },
@@ -144,6 +153,14 @@ const struct setting settings[] = {
     { "request_headers", SET_PAIRS, ROUTE(request_headers), .example = "{X-Beta: '1'}",
       .check_name = check_token, .check = check_field_value,
       .help = "the route is only for requests with these fields; '*': with any value" },
+    { "access", SET_ACCESS, EVERY(access), "off", .none = "off",
+      .example = "[{allow: 10.0.0.0/8}, {allow: '::1'}, {deny: all}]",
+      .heading = "access: these settings may also stand in a site or a route",
+      .help = "who may ask: the first rule that fits the client's address decides, and whom none "
+              "fits may; networks of IPv4 and IPv6, unix and all; others are answered 403" },
+    { "allowed_methods", SET_METHODS, EVERY(allowed_methods), "off", .none = "off",
+      .example = "[GET, HEAD, OPTIONS]",
+      .help = "other methods are answered 405; GET brings HEAD with it; off: all that there are" },
 
     { "sites", SET_STRUCTURE, SCOPE_SERVER, .example = "[{hosts: example.org, root: www}]",
       .help = "a list of sites, chosen by the request's host" },
@@ -189,6 +206,10 @@ static const struct {
     { "client_header_buffer_size", "request_header_max" },
     { "directory_index", "index" },
     { "max_body_size", "client_max_body_size" },
+    { "set_real_ip_from", "trusted_proxies" },
+    { "allow", "access" },
+    { "deny", "access" },
+    { "limit_except", "allowed_methods" },
 };
 
 bool setting_is_scoped(const struct setting *row)
@@ -350,6 +371,12 @@ void setting_describe(const struct setting *row, struct buf *out)
         break;
     case SET_LISTEN:
         buf_add(out, STR("an address or a list of them, as in [8080, '[::1]:9090']"));
+        break;
+    case SET_ACCESS:
+    case SET_METHODS:
+    case SET_NETWORKS:
+    case SET_REAL_IP:
+        access_value_describe(row, out);
         break;
     case SET_GROUP:
         buf_add(out, STR("a map of settings, as in {max: 1000, valid: 10s}"));

@@ -33,6 +33,10 @@ enum setting_type {
     SET_WORDS,       /* struct words: see config/shapes.h */
     SET_PAIRS,       /* struct pairs */
     SET_LISTEN,      /* config->listens and listen_count */
+    SET_ACCESS,      /* struct access_list */
+    SET_NETWORKS,    /* struct network_list */
+    SET_REAL_IP,     /* enum real_ip_header */
+    SET_METHODS,     /* struct method_list */
     SET_GROUP, /* a map of further settings, whose scope is in `group`; "off" sets the field to 0 */
     SET_STRUCTURE, /* sites, routes and what names them: read by load.c */
 };

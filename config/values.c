@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "common/xmalloc.h"
+#include "config/access.h"
 #include "config/fields.h"
 #include "config/shapes.h"
 #include "config/utf8.h"
@@ -497,6 +498,10 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
 {
     uint64_t number;
 
+    if (access_has_type(row->type)) {
+        access_value_read(r, row, item, base);
+        return;
+    }
     if (row->type != SET_WORDS && row->type != SET_PAIRS && !has_right_shape(r, row, item))
         return;
     switch (row->type) {
@@ -544,6 +549,10 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
     case SET_LISTEN:
         read_listen(r, row, item);
         break;
+    case SET_ACCESS:
+    case SET_METHODS:
+    case SET_NETWORKS:
+    case SET_REAL_IP:
     case SET_GROUP:
     case SET_STRUCTURE:
         break;

@@ -4,6 +4,7 @@
  */
 #include "worker/handler.h"
 
+#include "worker/access.h"
 #include "worker/generation.h"
 #include "worker/path.h"
 
@@ -32,12 +33,21 @@ static unsigned find_route(struct exchange *x)
     return 0;
 }
 
+static void handle(struct exchange *x)
+{
+    x->route->handler->handle(x);
+}
+
 void exchange_answer(struct exchange *x)
 {
     unsigned status = find_route(x);
 
+    if (x->gen->config->trusted_proxies.count > 0)
+        access_find_client(x);
     if (status != 0)
         exchange_error(x, status);
+    else if (x->route->access != NULL)
+        access_check(x, handle);
     else
-        x->route->handler->handle(x);
+        handle(x);
 }

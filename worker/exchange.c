@@ -21,6 +21,7 @@ struct exchange *exchange_new(struct worker *w)
         response_init(&x->res);
     }
     x->conn = NULL;
+    x->remote = NULL;
     x->clock = &w->clock;
     x->counters = w->counters;
     x->offload = w->offload;

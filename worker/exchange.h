@@ -9,6 +9,8 @@
 #ifndef WORKER_EXCHANGE_H
 #define WORKER_EXCHANGE_H
 
+#include <sys/socket.h>
+
 #include "common/pool.h"
 #include "common/regex.h"
 #include "worker/request.h"
@@ -24,6 +26,7 @@ struct shared_slot;
 struct exchange {
     struct exchange *next_free;     /* in the lookaside list */
     struct conn *conn;              /* borrowed */
+    const struct sockaddr *remote;  /* the client, who may stand behind proxies; conn's or pool's */
     const struct clock *clock;      /* of this turn; borrowed from the worker */
     struct shared_slot *counters;   /* the worker's */
     struct offload *offload;        /* the worker's helper thread */

@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/xmalloc.h"
+#include "worker/access.h"
 #include "worker/root_index.h"
 #include "worker/site_index.h"
 
@@ -120,6 +121,7 @@ static bool make_route(struct generation *gen, struct root_index *roots, const s
     to->strip_n = scope->alias != NULL && strcmp(from->path, "/") != 0 ? strlen(from->path) : 0;
     to->log = scope->access_log == ACCESS_LOG_OFF ? NULL : gen->logs[scope->access_log];
     to->max_ranges = scope->max_ranges;
+    to->access = access_new(scope);
     to->docroot = make_docroot(gen, roots, from, why);
     return to->docroot != NULL;
 }
@@ -198,6 +200,19 @@ struct generation *generation_new(struct bundle *bundle, struct shared_slot *cou
     return gen;
 }
 
+static void free_sites(struct generation *gen)
+{
+    for (size_t i = 0; gen->sites != NULL && i < gen->config->site_count; i++) {
+        struct live_site *site = &gen->sites[i];
+
+        for (size_t j = 0; site->routes != NULL && j < site->config->route_count; j++)
+            access_free(&site->routes[j].access);
+        route_table_free(&site->table);
+        free(site->routes);
+    }
+    free(gen->sites);
+}
+
 void generation_put(struct generation **genp)
 {
     struct generation *gen = *genp;
@@ -209,11 +224,7 @@ void generation_put(struct generation **genp)
     for (size_t i = 0; gen->logs != NULL && i < gen->config->access_log_count; i++)
         access_log_free(&gen->logs[i]);
     free(gen->logs);
-    for (size_t i = 0; gen->sites != NULL && i < gen->config->site_count; i++) {
-        route_table_free(&gen->sites[i].table);
-        free(gen->sites[i].routes);
-    }
-    free(gen->sites);
+    free_sites(gen);
     for (size_t i = 0; i < gen->index_count; i++)
         site_index_free(&gen->indexes[i]);
     free(gen->indexes);

@@ -16,6 +16,8 @@
 #include "worker/http1_parse.h"
 #include "worker/route_table.h"
 
+struct access;
+
 /* A route ready to serve. */
 struct live_route {
     const struct route *config;
@@ -24,6 +26,7 @@ struct live_route {
     size_t strip_n;         /* bytes of the path that an alias replaces; 0: root */
     struct access_log *log; /* NULL: off */
     unsigned max_ranges;    /* 0: Range is ignored */
+    struct access *access;  /* what it checks before the handler; owned; NULL: nothing */
 };
 
 struct live_site {

@@ -82,6 +82,7 @@ static void take_exchange(struct conn *c)
 
     c->x = w->spare;
     c->x->conn = c;
+    c->x->remote = &c->peer.sa;
     w->spare = NULL;
     c->request_count++;
 }
@@ -446,7 +447,7 @@ static void log_exchange(struct conn *c, unsigned status, uint64_t unsent)
         return;
     access_log_add(to->log,
                    &(struct access_log_entry){
-                       .peer = &c->peer.sa,
+                       .peer = x->remote,
                        .time = { w->clock.log_time, CLOCK_LOG_N },
                        .line = x->req.line,
                        .status = status,

@@ -147,6 +147,28 @@ static const struct bad_row {
         "31,32,33]\n",
       2, 97, "at most 64 addresses" },
 
+    /* access */
+    { "access is no word", R "access: all\n", 2, 9, "a list of rules" },
+    { "access is no map", R "access: {deny: all}\n", 2, 9, "a list of rules, as in" },
+    { "no rules", R "access: []\n", 2, 9, "empty list" },
+    { "a rule that is a word", R "access: [all]\n", 2, 10, "a rule of \"access\" is" },
+    { "a rule of another word", R "access: [{permit: all}]\n", 2, 10, "{allow: NETWORK}" },
+    { "a rule of two", R "access: [{allow: '::1', deny: all}]\n", 2, 10, "{allow: NETWORK}" },
+    { "a rule without a network", R "access: [{allow: }]\n", 2, 10, "{allow: NETWORK}" },
+    { "a name in a rule", R "access: [{allow: example.org}]\n", 2, 18, "a network is 10.0.0.0/8" },
+    { "a host in a network", S "    access: [{deny: 10.0.0.1/8}]\n", 4, 21, "must be 0" },
+    { "a proxy's name", R "trusted_proxies: proxy\n", 2, 18, "a network is" },
+    { "a proxy's name in a list", R "trusted_proxies: ['::1', proxy]\n", 2, 26, "a network is" },
+    { "no proxies", R "trusted_proxies: []\n", 2, 18, "write \"off\" for none" },
+    { "a map of proxies", R "trusted_proxies: {a: b}\n", 2, 18, "a network or a list" },
+    { "proxies in a site", S "    trusted_proxies: all\n", 4, 5, "belongs to the top level" },
+    { "another field", R "real_ip_header: Via\n", 2, 17, "off, X-Forwarded-For, Forwarded or" },
+    { "a list of fields", R "real_ip_header: [Forwarded]\n", 2, 17, "not a list" },
+    { "a method in lower case", R "allowed_methods: [GET, post]\n", 2, 24, "a list of methods" },
+    { "a method that is a list", R "allowed_methods: [[GET]]\n", 2, 19, "not a list" },
+    { "no methods", T "        allowed_methods: []\n", 6, 26, "empty list" },
+    { "nginx's word for access", R "deny: all\n", 2, 1, "did you mean \"access\"?" },
+
     /* error pages */
     { "a list", R "error_pages: [/a]\n", 2, 14, "a map of status to path" },
     { "not an error", R "error_pages: {200: /a}\n", 2, 15, "from 400 to 599" },

@@ -158,6 +158,17 @@ static const struct {
     { "error_pages: {503: /b, 404: /it's}",
       "error_pages:\n          404: '/it''s'\n          503: /b\n" },
     { "error_pages: {}", "sites:\n" },
+    { "access: [{allow: 10.0.0.0/8}, {deny: All}, {ALLOW: '::ffff:10.0.0.0/104'}]",
+      "access: [{allow: 10.0.0.0/8}, {deny: all}, {allow: 10.0.0.0/8}]\n" },
+    { "access: OFF", "access: off\n" },
+    { "trusted_proxies: 10.0.0.0/8", "trusted_proxies: [10.0.0.0/8]\n" },
+    { "trusted_proxies: ['::1', unix]", "trusted_proxies: ['::1', unix]\n" },
+    { "trusted_proxies: no", "trusted_proxies: off\n" },
+    { "real_ip_header: forwarded", "real_ip_header: Forwarded\n" },
+    { "real_ip_header: no", "real_ip_header: off\n" },
+    { "allowed_methods: GET", "allowed_methods: [GET, HEAD]\n" },
+    { "allowed_methods: [HEAD, GET, HEAD, M-SEARCH]", "allowed_methods: [HEAD, GET, M-SEARCH]\n" },
+    { "allowed_methods: no", "allowed_methods: off\n" },
 };
 
 Test(load, takes_each_setting)

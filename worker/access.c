@@ -1,0 +1,106 @@
+#include "worker/access.h"
+
+#include <stdlib.h>
+
+#include "common/buf.h"
+#include "common/xmalloc.h"
+#include "worker/forwarded.h"
+#include "worker/generation.h"
+#include "worker/handler.h"
+
+struct access {
+    const struct access_list *rules;
+    const struct method_list *methods; /* NULL: all */
+    unsigned method_bits;              /* 1 << enum method, of those that have one */
+    struct buf allow;                  /* "GET, HEAD" */
+};
+
+static void compile_methods(struct access *access, const struct method_list *methods)
+{
+    access->methods = methods;
+    for (size_t i = 0; i < methods->count; i++) {
+        struct str name = str_of(methods->list[i]);
+        enum method method = request_method(name);
+
+        if (method != METHOD_OTHER)
+            access->method_bits |= 1u << method;
+        buf_add(&access->allow, str_of(i > 0 ? ", " : ""));
+        buf_add(&access->allow, name);
+    }
+}
+
+struct access *access_new(const struct scope *scope)
+{
+    struct access *access;
+
+    if (scope->access.count == 0 && scope->allowed_methods.count == 0)
+        return NULL;
+    access = xcalloc(1, sizeof(*access));
+    access->rules = &scope->access;
+    if (scope->allowed_methods.count > 0)
+        compile_methods(access, &scope->allowed_methods);
+    return access;
+}
+
+void access_free(struct access **access)
+{
+    if (*access == NULL)
+        return;
+    buf_fini(&(*access)->allow);
+    free(*access);
+    *access = NULL;
+}
+
+void access_find_client(struct exchange *x)
+{
+    const struct config *config = x->gen->config;
+    struct address client;
+
+    if (!forwarded_client(&x->req, config->real_ip_header, &config->trusted_proxies, x->remote,
+                          &client))
+        return;
+    x->remote = memcpy(pool_alloc(&x->pool, client.len), &client.sa, client.len);
+}
+
+static bool is_address_allowed(const struct access_list *rules, const struct cidr *address)
+{
+    for (size_t i = 0; i < rules->count; i++)
+        if (cidr_has(&rules->list[i].from, address))
+            return rules->list[i].is_allowed;
+    return true;
+}
+
+static bool is_method_allowed(const struct access *access, const struct request *req)
+{
+    if (access->methods == NULL || (access->method_bits >> req->method & 1) != 0)
+        return true;
+    for (size_t i = 0; req->method == METHOD_OTHER && i < access->methods->count; i++)
+        if (str_eq(str_of(access->methods->list[i]), req->method_text))
+            return true;
+    return false;
+}
+
+/* 501 for what is no method to us (RFC 9110, 9.1), else 405 with what is allowed (15.5.6). */
+static void refuse_method(struct exchange *x, const struct access *access)
+{
+    if (x->req.method == METHOD_OTHER) {
+        exchange_error(x, 501);
+        return;
+    }
+    response_add_field(&x->res, STR("Allow"), buf_str(&access->allow));
+    exchange_error(x, 405);
+}
+
+void access_check(struct exchange *x, void (*next)(struct exchange *x))
+{
+    const struct access *access = x->route->access;
+    struct cidr address = cidr_of(x->remote);
+
+    if (!is_address_allowed(access->rules, &address)) {
+        exchange_error(x, 403);
+    } else if (!is_method_allowed(access, &x->req)) {
+        refuse_method(x, access);
+    } else {
+        next(x);
+    }
+}

@@ -1,0 +1,26 @@
+/*
+ * access - whether a request may: the stage between route and handler. What a route checks is
+ * compiled at load; a route that checks nothing has none and pays one branch.
+ *
+ * In this order, the first refusal is the answer: `access` (403), `allowed_methods` (405; 501).
+ */
+#ifndef WORKER_ACCESS_H
+#define WORKER_ACCESS_H
+
+#include "config/config.h"
+
+struct access;
+struct exchange;
+
+/* Borrows `scope`. NULL: the route checks nothing. */
+struct access *access_new(const struct scope *scope);
+/* Sets *access to NULL. */
+void access_free(struct access **access);
+
+/* Sets x->remote from what the trusted proxies say; the config has some. */
+void access_find_client(struct exchange *x);
+
+/* Answers with the refusal, or goes on with `next`; x->route has checks. */
+void access_check(struct exchange *x, void (*next)(struct exchange *x));
+
+#endif
