@@ -42,9 +42,11 @@ struct docroot {
 
     /* the cache's own */
     struct list in_cache;
-    struct trail trail; /* the way to the folder */
-    uint64_t salt;      /* of its entries' hashes */
-    bool is_asked;      /* since the last tick */
+    struct trail trail;    /* the way to the folder */
+    uint64_t salt;         /* of its entries' hashes */
+    bool is_asked;         /* since the last tick */
+    bool is_way_watched;   /* all of the way to the folder is */
+    uint64_t next_look_ms; /* CLOCK_MONOTONIC: when the way is looked at all the same */
 };
 
 /* -1: errno of open(2). */

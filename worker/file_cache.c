@@ -172,7 +172,8 @@ static void root_check(struct file_cache *cache, struct docroot *root)
     do {
         if (cache->watch != NULL) {
             trail_drop(cache->watch, &root->trail);
-            file_watch_follow_links(cache->watch, &root->trail, root->options.path);
+            root->is_way_watched =
+                file_watch_follow_links(cache->watch, &root->trail, root->options.path);
         }
         if (!docroot_refresh(root))
             return;
@@ -432,9 +433,12 @@ void file_cache_tick(struct file_cache *cache, uint64_t now_ms)
     LIST_EACH (at, &cache->roots) {
         struct docroot *root = CONTAINER_OF(at, struct docroot, in_cache);
 
-        if (!root->is_asked)
+        if (root->next_look_ms == 0) /* it has just been looked at */
+            root->next_look_ms = now_ms + WATCHED_VALID_MS;
+        if (!root->is_asked || (root->is_way_watched && now_ms < root->next_look_ms))
             continue;
         root->is_asked = false;
+        root->next_look_ms = now_ms + WATCHED_VALID_MS;
         if (docroot_refresh(root)) {
             drop_entries(cache, root);
             root_check(cache, root);

@@ -65,7 +65,10 @@ struct lookup file_cache_find(struct file_cache *cache, struct docroot *root, st
 int file_cache_watch_fd(const struct file_cache *cache);
 void file_cache_on_change(struct file_cache *cache);
 
-/* Once a second: root folders that were replaced (a deploy that moves a symbolic link) are reopened. */
+/*
+ * Once a second: root folders that were replaced are reopened, if the way to them cannot be watched
+ * (else the watch tells, and this looks once a minute).
+ */
 void file_cache_tick(struct file_cache *cache, uint64_t now_ms);
 
 /* Closes every descriptor that no response holds (descriptors ran out). Returns how many. */

@@ -28,6 +28,7 @@ enum {
 static const uint32_t mask_names = IN_CREATE | IN_DELETE | IN_MODIFY | IN_ATTRIB | IN_MOVED_FROM |
                                    IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF;
 /* What can change the way to the root: much less, since such folders hold others' files too. */
+static const uint32_t mask_self = IN_MOVE_SELF | IN_DELETE_SELF;
 static const uint32_t mask_links =
     IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
 
@@ -378,21 +379,28 @@ static enum step walk_name(struct walk *k, const char *name)
     if (!k->is_to_root && !watch_name(k, name, mask_names))
         return STEP_UNWATCHED;
     fd = openat(k->fds[k->depth], name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && k->is_to_root)
-        watch_name(k, name, mask_links); /* missing now, in the middle of a deploy maybe */
-    if (fd < 0)                          /* not there: the trail ends with the missing name */
+    /* Missing now, in the middle of a deploy maybe. */
+    if (fd < 0 && k->is_to_root && !watch_name(k, name, mask_links))
+        return STEP_UNWATCHED;
+    if (fd < 0) /* not there: the trail ends with the missing name */
         return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? STEP_UNWATCHED : STEP_END;
     if (fstat(fd, &st) < 0) {
         close(fd);
         return STEP_UNWATCHED;
     }
-    if (S_ISDIR(st.st_mode))
-        return walk_into(k, fd, &st);
+    if (S_ISDIR(st.st_mode)) {
+        enum step step = walk_into(k, fd, &st);
+
+        /* A folder above the root that is renamed takes the root along. */
+        if (step == STEP_ON && k->is_to_root && !watch_name(k, "", mask_self))
+            return STEP_UNWATCHED;
+        return step;
+    }
     if (!S_ISLNK(st.st_mode))
         return walk_end(k, fd, &st);
     close(fd);
-    if (k->is_to_root)
-        watch_name(k, name, mask_links);
+    if (k->is_to_root && !watch_name(k, name, mask_links))
+        return STEP_UNWATCHED;
     return walk_link(k, name);
 }
 
@@ -444,18 +452,20 @@ bool file_watch_follow(struct file_watch *watch, struct trail *trail, int root_f
     return step != STEP_UNWATCHED;
 }
 
-void file_watch_follow_links(struct file_watch *watch, struct trail *trail, const char *path)
+bool file_watch_follow_links(struct file_watch *watch, struct trail *trail, const char *path)
 {
     struct walk k = { .watch = watch, .trail = trail, .is_to_root = true };
     int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    enum step step = STEP_UNWATCHED;
 
     if (top < 0)
-        return;
-    if (walk_start(&k, top, path) && walk_on(&k) == STEP_END)
-        watch_name(&k, "", mask_links);
+        return false;
+    if (walk_start(&k, top, path))
+        step = walk_on(&k);
     while (k.depth > 0)
         walk_pop(&k);
     close(top);
+    return step == STEP_END;
 }
 
 bool file_watch_read(struct file_watch *watch)

@@ -56,10 +56,10 @@ bool file_watch_follow(struct file_watch *watch, struct trail *trail, int root_f
                        const char *path);
 
 /*
- * Adds the symbolic links on the way to the folder `path` (absolute), and the folder being moved
- * or deleted itself. Leaves out what cannot be watched.
+ * Adds the symbolic links on the way to the folder `path` (absolute), and that it or a folder above
+ * it is moved or deleted. False: not all of that can be watched.
  */
-void file_watch_follow_links(struct file_watch *watch, struct trail *trail, const char *path);
+bool file_watch_follow_links(struct file_watch *watch, struct trail *trail, const char *path);
 
 /* Forgets a trail; folders that no trail needs any more are no longer watched. */
 void trail_drop(struct file_watch *watch, struct trail *trail);

@@ -348,7 +348,7 @@ Test(file_cache, leaves_no_watch_behind)
     find(&b, "/a.txt");
     find(&b, "/sub/b.html");
     find(&b, "/sub/none");
-    cr_expect_eq(file_cache_stats(b.cache).watches, 2);
+    cr_expect_eq(file_cache_stats(b.cache).watches, at_first + 1);
     move_folder(&b.t);
     rewrite(&b.t);
     hear(&b);
