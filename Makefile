@@ -217,7 +217,9 @@ DOCROOT  := $(patsubst config/www/%,%,$(shell find config/www -type f))
 .PHONY: install
 install: $(BUILD)/remuda ## into $(DESTDIR)$(PREFIX); an existing config is left alone
 	install -D -m 755 $(BUILD)/remuda $(DESTDIR)$(SBINDIR)/remuda
-	install -D -m 755 scripts/remudactl $(DESTDIR)$(BINDIR)/remudactl
+	install -d $(DESTDIR)$(BINDIR)
+	sed -e 's|/etc/remuda/|$(CONFDIR)/|g' scripts/remudactl >$(DESTDIR)$(BINDIR)/remudactl
+	chmod 755 $(DESTDIR)$(BINDIR)/remudactl
 	install -D -m 644 config/full.yaml $(DESTDIR)$(SHAREDIR)/full.yaml
 	@set -e; for file in $(DOCROOT); do \
 	    install -D -m 644 "config/www/$$file" "$(DESTDIR)$(SHAREDIR)/www/$$file"; \

@@ -25,6 +25,7 @@
 #include "common/log.h"
 #include "common/str.h"
 #include "config/errors.h"
+#include "config/places.h"
 
 enum {
     CONFIG_WORKERS_MAX = 1024,
@@ -91,9 +92,9 @@ struct scope {
                                NULL: the route has an alias */
     char *alias; /* routes only, instead of root: what follows the route's path is looked
                                up below it; absolute; NULL: not set */
-    unsigned folder_line, folder_column; /* where root or alias was set; 0: nowhere */
-    char **index;                        /* file names tried for a directory, in order */
-    size_t index_count;                  /* 0: no index */
+    const struct config_places *places; /* where it is set what; borrowed from the config */
+    char **index;                       /* file names tried for a directory, in order */
+    size_t index_count;                 /* 0: no index */
     bool is_dotfiles_shown; /* else names that start with '.' are not found, but /.well-known/ */
     char *default_type;     /* media type where the name tells none */
     char *charset;          /* added to text types; "" adds none */
@@ -199,8 +200,10 @@ struct config {
 
     struct site *sites;
     size_t site_count;
-    size_t default_site;   /* answers when no host matches and no listener is known */
-    bool has_site_listens; /* some site answers at some addresses only */
+    const struct config_places *places; /* of the settings above */
+    struct config_places *all_places;   /* owned */
+    size_t default_site;                /* answers when no host matches and no listener is known */
+    bool has_site_listens;              /* some site answers at some addresses only */
 };
 
 /*

@@ -105,6 +105,7 @@ static void read_settings(struct value_reader *r, const struct yaml_node *map)
     if (r->config->path == NULL)
         server.root = xstrdup(r->folder);
     scope_read(r, map, SCOPE_SERVER, &server);
+    r->config->places = server.places;
     sites_read(r, map, &server);
     derive_run_files(r->config, map);
     check_head_size(r->config, map, r->errors);
@@ -201,6 +202,7 @@ void config_free(struct config **config)
         free(c->access_logs[i]);
     free(c->access_logs);
     sites_free(c);
+    places_free(&c->all_places);
     free(c->path);
     free(c);
     *config = NULL;

@@ -84,6 +84,9 @@ static void read_group(struct value_reader *r, const struct setting *row,
 void scope_read(struct value_reader *r, const struct yaml_node *map, enum setting_scope where,
                 struct scope *scope)
 {
+    struct config_places *places = places_new(&r->config->all_places, scope->places);
+
+    scope->places = places;
     for (const struct yaml_item *item = map->items; item != NULL; item = item->next) {
         const struct setting *row = setting_find(item->key->text, where);
 
@@ -95,13 +98,9 @@ void scope_read(struct value_reader *r, const struct yaml_node *map, enum settin
             read_group(r, row, item, scope);
         else if (row->type != SET_STRUCTURE)
             value_read(r, row, item, setting_is_scoped(row) ? (void *)scope : r->config);
-        if (row != NULL &&
-            (row->offset == offsetof(struct scope, root) ||
-             row->offset == offsetof(struct scope, alias)) &&
-            setting_is_scoped(row)) {
-            scope->folder_line = item->value->mark.line;
-            scope->folder_column = item->value->mark.column;
-        }
+        if (row != NULL && !r->is_default)
+            places_add(places, row->name,
+                       (struct config_place){ item->value->mark.line, item->value->mark.column });
     }
 }
 
@@ -114,7 +113,7 @@ void scope_fini(struct scope *scope)
 
 struct scope scope_copy(const struct scope *from)
 {
-    struct scope to = { .folder_line = from->folder_line, .folder_column = from->folder_column };
+    struct scope to = { .places = from->places };
 
     for (size_t i = 0; i < setting_count; i++)
         if (setting_is_scoped(&settings[i]))

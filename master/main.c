@@ -26,7 +26,8 @@ static int check_config(const struct args *args)
     struct config *config = NULL;
 
     if (source_init(&source, args, &errors))
-        config = source_parse(&source, &errors);
+        config = args->action == ACTION_DUMP ? source_parse(&source, &errors)
+                                             : source_load(&source, &errors);
     if (config == NULL)
         fputs(buf_cstr(&errors), stderr);
     else if (args->action == ACTION_DUMP)

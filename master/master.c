@@ -121,9 +121,9 @@ static void start_done(struct master *m)
 {
     ev_timer_stop(m->loop, &m->start_limit);
     m->phase = PHASE_RUNNING;
+    announce(m);
     log_notice("ready: %u worker%s, generation %llu", m->slot_count, m->slot_count == 1 ? "" : "s",
                (unsigned long long)m->now.number);
-    announce(m);
     if (m->is_daemon)
         master_redirect(m);
     daemon_ready(&m->ready_fd);
@@ -230,7 +230,7 @@ static bool load(struct master *m, const struct args *args, struct buf *errors)
 {
     if (!source_init(&m->now.source, args, errors))
         return false;
-    m->now.config = source_parse(&m->now.source, errors);
+    m->now.config = source_load(&m->now.source, errors);
     if (m->now.config == NULL)
         return false;
     m->start_config = source_parse(&m->now.source, errors);

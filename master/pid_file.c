@@ -48,6 +48,25 @@ static enum pid_file_result failed(int fd, const char *path, struct buf *why)
     return PID_FILE_FAILED;
 }
 
+/* /run is empty after each boot, and who starts by hand has no systemd that makes /run/remuda. */
+static int open_in_folder(const char *path)
+{
+    enum { FLAGS = O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW };
+    const char *slash = strrchr(path, '/');
+    int fd = open(path, FLAGS, 0644);
+    char *folder;
+
+    if (fd >= 0 || errno != ENOENT || slash == NULL || slash == path)
+        return fd;
+    folder = str_dup(str_range(path, slash));
+    if (mkdir(folder, 0755) == 0)
+        fd = open(path, FLAGS, 0644);
+    else
+        errno = ENOENT;
+    free(folder);
+    return fd;
+}
+
 enum pid_file_result pid_file_open(struct pid_file *f, const char *path, struct buf *why)
 {
     struct flock lock = whole_file;
@@ -55,7 +74,7 @@ enum pid_file_result pid_file_open(struct pid_file *f, const char *path, struct 
     int fd;
 
     for (;;) {
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0644);
+        fd = open_in_folder(path);
         if (fd < 0 || fstat(fd, &st) < 0)
             return failed(fd, path, why);
         if (!S_ISREG(st.st_mode)) {

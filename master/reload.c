@@ -49,7 +49,7 @@ static bool open_next(struct master *m)
 
     if (!source_again(&next->source, &m->now.source, &t->errors))
         return false;
-    next->config = source_parse(&next->source, &t->errors);
+    next->config = source_load(&next->source, &t->errors);
     if (next->config == NULL)
         return false;
     note_fixed_settings(m, next->config);

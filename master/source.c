@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/xmalloc.h"
+#include "config/check.h"
 
 enum { SOURCE_MAX = 16 * 1024 * 1024 };
 
@@ -122,6 +123,21 @@ struct config *source_parse(const struct source *s, struct buf *errors)
 
     if (config == NULL)
         buf_printf(errors, "%s", config_errors_text(&found));
+    config_errors_fini(&found);
+    return config;
+}
+
+struct config *source_load(const struct source *s, struct buf *errors)
+{
+    struct config_errors found = { 0 };
+    struct config *config = config_parse(buf_str(&s->text), s->path, &found);
+
+    if (config != NULL)
+        config_check(config, &found);
+    if (found.count > 0) {
+        buf_printf(errors, "%s", config_errors_text(&found));
+        config_free(&config);
+    }
     config_errors_fini(&found);
     return config;
 }

@@ -81,10 +81,12 @@ static char *folder_failure(const struct config *config, const struct scope *sco
 {
     const char *what = scope->alias != NULL ? "alias" : "root";
 
-    if (config->path == NULL || scope->folder_line == 0)
+    struct config_place at = places_find(scope->places, what);
+
+    if (config->path == NULL || at.line == 0)
         return xasprintf("%s %s: %s", what, folder, strerror(errno));
-    return xasprintf("%s:%u:%u: error: %s %s: %s", config->path, scope->folder_line,
-                     scope->folder_column, what, folder, strerror(errno));
+    return xasprintf("%s:%u:%u: error: %s %s: %s", config->path, at.line, at.column, what, folder,
+                     strerror(errno));
 }
 
 /* Routes that read the same files in the same way share a docroot. NULL: *why. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/integration/client.h"
@@ -100,6 +101,7 @@ Test(command, dumps_a_config_that_loads_to_the_same)
     command_run(&first, &s, argv);
     cr_expect_eq(first.exit_code, OK);
     server_bytes(&s, "full.yaml", first.output.p, first.output.n);
+    cr_assert_eq(mkdir(server_path(&s, "www"), 0755), 0); /* what it says to serve */
     expect_run(&s, OK, "ok", remuda, "-t", "-c", server_path(&s, "full.yaml"), NULL);
     command_fini(&first);
     server_close(&s);

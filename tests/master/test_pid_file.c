@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/xmalloc.h"
+
 static char folder[] = "/tmp/remuda-pid-XXXXXX";
 static char path[64];
 
@@ -124,14 +126,28 @@ Test(pid_file, leaves_a_file_alone_that_took_its_place)
     buf_fini(&why);
 }
 
+Test(pid_file, makes_its_folder)
+{
+    struct pid_file f = PID_FILE_NONE;
+    struct buf why = { 0 };
+    char *below = xasprintf("%s/remuda/a.pid", folder);
+
+    cr_expect_eq(pid_file_open(&f, below, &why), PID_FILE_OK, "%s", buf_cstr(&why));
+    pid_file_remove(&f);
+    *strrchr(below, '/') = '\0';
+    cr_expect_eq(rmdir(below), 0, "/run is empty after a boot");
+    free(below);
+    buf_fini(&why);
+}
+
 Test(pid_file, says_why_it_cannot_be_made)
 {
     struct pid_file f = PID_FILE_NONE;
     struct buf why = { 0 };
 
-    cr_expect_eq(pid_file_open(&f, "/tmp/no-such-folder-here/a.pid", &why), PID_FILE_FAILED);
+    cr_expect_eq(pid_file_open(&f, "/tmp/no-such-folder-here/b/a.pid", &why), PID_FILE_FAILED);
     cr_expect_str_eq(buf_cstr(&why),
-                     "pid_file /tmp/no-such-folder-here/a.pid: No such file or directory");
+                     "pid_file /tmp/no-such-folder-here/b/a.pid: No such file or directory");
     why.n = 0;
     cr_expect_eq(pid_file_open(&f, "/dev/null", &why), PID_FILE_FAILED, "a device");
     buf_fini(&why);
