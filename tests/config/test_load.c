@@ -81,6 +81,9 @@ Test(load, fills_in_every_default)
     cr_expect_str_eq(s->default_type, "application/octet-stream");
     cr_expect_str_eq(s->charset, "utf-8");
     cr_expect_eq(s->max_ranges, 16);
+    cr_expect_not(s->has_listing);
+    cr_expect_eq(s->listing_max, 100000);
+    cr_expect_eq(c->listing_memory_bytes, 64 << 20);
     cr_expect_eq(s->access_log, ACCESS_LOG_OFF);
     cr_expect_eq(s->client_max_body_bytes, 1 << 20);
     cr_expect_eq(s->error_page_count, 0);
@@ -137,6 +140,9 @@ static const struct {
     { "request_line_max: 128k", "request_line_max: 128KiB\n" },
     { "request_header_max: 1000", "request_header_max: 1000\n" },
     { "request_header_count: 256", "request_header_count: 256\n" },
+    { "listing: yes", "listing: on\n" },
+    { "listing_max: 1000000", "listing_max: 1000000\n" },
+    { "listing_memory: 1024k", "listing_memory: 1MiB\n" },
     { "max_ranges: 256", "max_ranges: 256\n" },
     { "max_ranges: 0", "max_ranges: off\n" },
     { "server_header: false", "server_header: off\n" },
