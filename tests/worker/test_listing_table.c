@@ -112,6 +112,7 @@ static void make_folder(struct temp_folder *t)
     temp_write_old(t, "root/a/file", "12345");
     temp_mkdir(t, "root/a/folder");
     temp_write(t, "root/a/.hidden", "");
+    temp_write(t, "root/a/.well-known/x", ""); /* is hidden but at the root */
     temp_write(t, "root/.well-known/x", "");
     temp_write(t, "root/.other", "");
     temp_write(t, "outside", "");
@@ -132,7 +133,7 @@ static const struct {
     { "no way out, nothing special, nothing hidden", "a/", true, false,
       "folder/ link-to-folder/ file link " },
     { "hidden names where they are shown", "a/", true, true,
-      "folder/ link-to-folder/ .hidden file link " },
+      ".well-known/ folder/ link-to-folder/ .hidden file link " },
     { "without openat2 links are not followed, so not shown", "a/", false, false, "folder/ file " },
     { "the root: RFC 8615 is not hidden", "", true, false, ".well-known/ a/ " },
     { "the root without openat2", "", false, true, ".well-known/ a/ .other " },
