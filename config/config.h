@@ -96,6 +96,8 @@ struct scope {
     char **index;                       /* file names tried for a directory, in order */
     size_t index_count;                 /* 0: no index */
     bool is_dotfiles_shown; /* else names that start with '.' are not found, but /.well-known/ */
+    bool has_listing;       /* of folders without an index */
+    uint64_t listing_max;   /* entries of one */
     char *default_type;     /* media type where the name tells none */
     char *charset;          /* added to text types; "" adds none */
     bool has_etag;          /* send ETag */
@@ -197,6 +199,8 @@ struct config {
     uint64_t open_file_cache_small_bytes;  /* files up to this size are held in memory */
     uint64_t open_file_cache_valid_ms;     /* recheck by age where a change cannot be watched */
     bool open_file_cache_watch;            /* inotify */
+
+    uint64_t listing_memory_bytes; /* all that a worker reads or sends together */
 
     struct site *sites;
     size_t site_count;

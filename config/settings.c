@@ -123,6 +123,11 @@ const struct setting settings[] = {
     { "watch", SET_BOOL, CACHE(open_file_cache_watch), "on",
       .help = "on: the kernel tells of changes (inotify), so that nothing is looked at twice" },
 
+    { "listing_memory", SET_SIZE, SERVER(listing_memory_bytes), "64MiB", .min = 64 * KIB,
+      .max = 64 * GIB,
+      .help = "for the folder listings that a worker reads or sends at a time, one takes half of "
+              "it at most; who comes when it is used up is answered 503" },
+
     { "root", SET_PATH, EVERY(root), .example = "/srv/www",
       .heading = "files: these settings may also stand in a site or a route",
       .help = "folder to serve: the whole path of a request is looked up below it" },
@@ -132,6 +137,12 @@ const struct setting settings[] = {
       .help = "files tried for a folder, in order" },
     { "dotfiles", SET_SWITCH, EVERY(is_dotfiles_shown), "hide", .words = { "hide", "show" },
       .help = "hide: a name that starts with a dot is not found (/.well-known/ is)" },
+    { "listing", SET_BOOL, EVERY(has_listing), "off",
+      .help = "on: a folder without an index is answered with a list of what is in it, as a page "
+              "or as JSON (Accept, or ?format=json)" },
+    { "listing_max", SET_COUNT, EVERY(listing_max), "100000", .min = 1, .max = 1000000,
+      .help = "entries of one listing; of more the first that the disk gives, and the page says "
+              "so" },
     { "default_type", SET_MEDIA_TYPE, EVERY(default_type), "application/octet-stream",
       .help = "media type of a file whose name does not tell" },
     { "charset", SET_CHARSET, EVERY(charset), "utf-8", .none = "off",
@@ -205,6 +216,9 @@ static const struct {
     { "large_client_header_buffers", "request_header_max" },
     { "client_header_buffer_size", "request_header_max" },
     { "directory_index", "index" },
+    { "autoindex", "listing" },
+    { "dir_listing", "listing" },
+    { "browse", "listing" },
     { "max_body_size", "client_max_body_size" },
     { "set_real_ip_from", "trusted_proxies" },
     { "allow", "access" },

@@ -62,10 +62,14 @@ static int walk_below(int root_fd, const char *path, int flags)
     }
 }
 
+int docroot_open_below(int root_fd, bool has_openat2, const char *path, int flags)
+{
+    return has_openat2 ? openat2_below(root_fd, path, flags) : walk_below(root_fd, path, flags);
+}
+
 static int open_below(const struct docroot *root, const char *path, int flags)
 {
-    return root->has_openat2 ? openat2_below(root->fd, path, flags)
-                             : walk_below(root->fd, path, flags);
+    return docroot_open_below(root->fd, root->has_openat2, path, flags);
 }
 
 int docroot_open(struct docroot *root, const struct docroot_options *options)
@@ -255,7 +259,8 @@ static struct docroot_answer look_up_index(const struct docroot *root, char *pat
     if (fd < 0)
         return error_answer(errno);
     close(fd);
-    return (struct docroot_answer){ .status = 403, .fd = -1 };
+    return (struct docroot_answer){ .status = options->has_listing ? DOCROOT_LISTING : 403,
+                                    .fd = -1 };
 }
 
 struct docroot_answer docroot_find(const struct docroot *root, struct str path,

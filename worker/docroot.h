@@ -31,6 +31,7 @@ struct docroot_options {
     bool is_dotfiles_shown;
     const char *default_type, *charset;
     bool has_etag;
+    bool has_listing; /* of a folder without an index */
 };
 
 struct docroot {
@@ -59,11 +60,12 @@ void docroot_close(struct docroot *root);
  */
 bool docroot_refresh(struct docroot *root);
 
-enum { DOCROOT_FILE = 200, DOCROOT_DIRECTORY = 301 };
+enum { DOCROOT_LISTING = 1, DOCROOT_FILE = 200, DOCROOT_DIRECTORY = 301 };
 
 struct docroot_answer {
-    unsigned status; /* DOCROOT_FILE, DOCROOT_DIRECTORY, or an error: 403, 404, 500, 503 */
-    int fd;          /* DOCROOT_FILE: open for reading, the caller's; else -1 */
+    unsigned
+        status; /* DOCROOT_FILE, DOCROOT_DIRECTORY, DOCROOT_LISTING, or an error: 403, 404, 500, 503 */
+    int fd;     /* DOCROOT_FILE: open for reading, the caller's; else -1 */
     struct stat st;  /* DOCROOT_FILE */
     struct str name; /* DOCROOT_FILE: of the file itself; borrows the path or the options */
     int error;       /* errno behind an error status; 0: none */
@@ -78,6 +80,12 @@ struct docroot_answer docroot_find(const struct docroot *root, struct str path,
 
 /* Whether a segment starts with '.', other than a first one that is ".well-known" (RFC 8615). */
 bool docroot_hides(struct str path);
+
+/*
+ * `path`, relative, opened below a docroot's descriptor; without openat2(2) no link is followed.
+ * -1: errno. For other threads: it needs no struct docroot.
+ */
+int docroot_open_below(int root_fd, bool has_openat2, const char *path, int flags);
 
 /* The response status for an errno of opening or reading. */
 unsigned docroot_status(int error);

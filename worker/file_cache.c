@@ -350,6 +350,8 @@ static struct entry *entry_load(struct file_cache *cache, const struct docroot *
         entry_take_file(cache, e, old, &a);
     else if (a.status == DOCROOT_DIRECTORY)
         e->answer = (struct lookup){ .kind = LOOKUP_DIRECTORY, .status = 301 };
+    else if (a.status == DOCROOT_LISTING)
+        e->answer = (struct lookup){ .kind = LOOKUP_LISTING, .status = 200 };
     else
         e->answer = error_lookup(a.status);
     valid_ms = cache->limits.valid_ms;

@@ -36,6 +36,7 @@ struct file_cache_limits {
 enum lookup_kind {
     LOOKUP_FILE,      /* send it */
     LOOKUP_DIRECTORY, /* a directory asked for without its '/': redirect to path + '/' */
+    LOOKUP_LISTING,   /* a directory without an index, where listings are on */
     LOOKUP_ERROR,     /* answer with the status */
 };
 
@@ -55,7 +56,7 @@ struct docroot *file_cache_add_root(struct file_cache *cache,
 
 /*
  * What `path` (clean, starting with '/', see path.h) leads to. A path that ends in '/' leads to
- * the first index file that exists, else 403 (404 if there is no such directory); "/a.txt/" is
+ * the first index file that exists, else LOOKUP_LISTING or 403 (404 if there is no such directory); "/a.txt/" is
  * 404. `now_ms` is CLOCK_MONOTONIC; `*is_hit` (may be NULL) tells whether the file system was spared.
  */
 struct lookup file_cache_find(struct file_cache *cache, struct docroot *root, struct str path,

@@ -102,6 +102,7 @@ static struct docroot *make_docroot(struct generation *gen, struct root_index *r
         .default_type = scope->default_type,
         .charset = scope->charset,
         .has_etag = scope->has_etag,
+        .has_listing = scope->has_listing,
     };
 
     struct docroot **root = root_index_find(roots, gen->config, scope);

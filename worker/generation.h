@@ -14,6 +14,7 @@
 #include "worker/file_cache.h"
 #include "worker/handler.h"
 #include "worker/http1_parse.h"
+#include "worker/listing.h"
 #include "worker/route_table.h"
 
 struct access;
@@ -42,6 +43,7 @@ struct generation {
     uint64_t number;
     struct config *config;
     struct live_site *sites;
+    struct listings listings;
     struct site_index **indexes; /* host -> site: for each address if config->has_site_listens */
     size_t index_count;
     struct file_cache *cache;

@@ -416,7 +416,8 @@ static enum need write_source(struct conn *c)
         frame += 2;
     }
     out_commit(out, (size_t)n + frame);
-    return out->used >= OUT_BATCH_BYTES ? NEED_FLUSH : NEED_NOTHING;
+    /* A client that takes all at once must not keep the others waiting for what is made for it. */
+    return out->used >= OUT_BATCH_BYTES ? NEED_YIELD : NEED_NOTHING;
 }
 
 /* ---- FINISH ---- */

@@ -9,6 +9,7 @@
 #include "worker/clock.h"
 #include "worker/conditional.h"
 #include "worker/generation.h"
+#include "worker/listing.h"
 #include "worker/multipart.h"
 #include "worker/path.h"
 
@@ -142,6 +143,9 @@ static void handle(struct exchange *x)
     switch (found.kind) {
     case LOOKUP_FILE:
         answer_file(x, found.file);
+        return;
+    case LOOKUP_LISTING:
+        listing_answer(x, path);
         return;
     case LOOKUP_DIRECTORY:
         redirect_to_folder(x);

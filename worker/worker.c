@@ -476,7 +476,7 @@ void worker_free(struct worker **wp)
         ev_io_stop(w->loop, &l->io);
         close(l->io.fd);
         list_remove(at);
-        free(l);
+        listener_put(&l); /* its connections hold it until they are closed, below */
     }
     for (int kind = 0; kind < DEADLINE_KINDS; kind++) {
         struct deadline *d;

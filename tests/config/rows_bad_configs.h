@@ -67,7 +67,18 @@ static const struct bad_row {
     { "scalar for the cache", R "open_file_cache: on\n", 2, 18, "off or a map of settings" },
     { "cache without value", R "open_file_cache:\n", 2, 1, "\"open_file_cache\" has no value" },
 
+    { "map for a listing", R "listing: {sort: size}\n", 2, 10, "takes on or off, not a map" },
+    { "a word of nginx's", R "autoindex: on\n", 2, 1, "did you mean \"listing\"?" },
+    { "a format for a switch", R "listing: html\n", 2, 10, "takes on or off, not \"html\"" },
+    { "memory in a route", R "routes:\n  - path: /a\n    listing_memory: 1MiB\n", 4, 5,
+      "listing_memory" },
+
     /* numbers */
+    { "no entry", R "listing_max: 0\n", 2, 14, "0 is too small" },
+    { "entries without end", R "listing_max: 1000001\n", 2, 14, "1000001 is too large" },
+    { "little memory", R "listing_memory: 63KiB\n", 2, 17, "63KiB is too small" },
+    { "many ranges", R "max_ranges: 257\n", 2, 13,
+      "257 is too large; it takes off or a whole number from 0 to 256" },
     { "no worker", R "workers: 0\n", 2, 10,
       "0 is too small; it takes auto or a whole number from 1 to 1024" },
     { "too many workers", R "workers: 1025\n", 2, 10, "1025 is too large" },

@@ -81,6 +81,9 @@ Test(load, fills_in_every_default)
     cr_expect_str_eq(s->default_type, "application/octet-stream");
     cr_expect_str_eq(s->charset, "utf-8");
     cr_expect_eq(s->max_ranges, 16);
+    cr_expect_not(s->has_listing);
+    cr_expect_eq(s->listing_max, 100000);
+    cr_expect_eq(c->listing_memory_bytes, 64 << 20);
     cr_expect_eq(s->access_log, ACCESS_LOG_OFF);
     cr_expect_eq(s->client_max_body_bytes, 1 << 20);
     cr_expect_eq(s->error_page_count, 0);
@@ -137,6 +140,9 @@ static const struct {
     { "request_line_max: 128k", "request_line_max: 128KiB\n" },
     { "request_header_max: 1000", "request_header_max: 1000\n" },
     { "request_header_count: 256", "request_header_count: 256\n" },
+    { "listing: yes", "listing: on\n" },
+    { "listing_max: 1000000", "listing_max: 1000000\n" },
+    { "listing_memory: 1024k", "listing_memory: 1MiB\n" },
     { "max_ranges: 256", "max_ranges: 256\n" },
     { "max_ranges: 0", "max_ranges: off\n" },
     { "server_header: false", "server_header: off\n" },
@@ -245,7 +251,12 @@ static const char inherited[] = "root: www\n"
                                 "        access_log: route.log\n"
                                 "  - hosts: c.example\n"
                                 "    root: /c\n"
-                                "    access_log: off\n";
+                                "    listing: off\n"
+                                "    access_log: off\n"
+                                "    max_ranges: off\n"
+                                "listing: on\n"
+                                "listing_max: 7\n"
+                                "max_ranges: 3\n";
 
 Test(load, lets_a_child_inherit_what_it_does_not_set)
 {
@@ -256,6 +267,8 @@ Test(load, lets_a_child_inherit_what_it_does_not_set)
     cr_expect_not(s->has_etag);
     cr_expect_str_eq(s->charset, "");
     cr_expect_eq(s->index_count, 2, "a list replaces the parent's");
+    cr_expect(s->has_listing && s->listing_max == 7);
+    cr_expect_eq(s->max_ranges, 3);
     cr_assert_eq(s->error_page_count, 3, "error pages merge by status");
     cr_expect(s->error_pages[0].status == 403 && strcmp(s->error_pages[0].path, "/t403") == 0);
     cr_expect(s->error_pages[1].status == 404 && strcmp(s->error_pages[1].path, "/t404") == 0);
@@ -267,6 +280,7 @@ Test(load, lets_a_child_inherit_what_it_does_not_set)
 
     s = &route_of(c, 1, "/")->scope;
     cr_expect_str_eq(s->root, "/c");
+    cr_expect(!s->has_listing && s->listing_max == 7 && s->max_ranges == 0);
     cr_expect_str_eq(s->charset, "utf-8");
     cr_expect_str_eq(s->error_pages[0].path, "/s404");
     config_free(&c);

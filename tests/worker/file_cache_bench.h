@@ -92,6 +92,9 @@ static inline const char *body(struct bench *b, const char *path)
     case LOOKUP_DIRECTORY:
         snprintf(text, sizeof(text), "directory");
         break;
+    case LOOKUP_LISTING:
+        snprintf(text, sizeof(text), "listing");
+        break;
     case LOOKUP_ERROR:
         snprintf(text, sizeof(text), "%u", l.status);
         break;

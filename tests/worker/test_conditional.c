@@ -287,6 +287,7 @@ static const struct {
     { "growing step by step", "40-49,20-29,0-9,10-39", VERDICT_RANGE, "0-49" },
     { "what cannot be satisfied is left out, RFC 9110 14.1.2", "0-1,2000-,5-6", VERDICT_RANGE,
       "0-1,5-6" },
+    { "also at the end", "0-1,2000-", VERDICT_RANGE, "0-1" },
     { "one is left: no multipart, RFC 9110 15.3.7.2", "2000-3000,0-1", VERDICT_RANGE, "0-1" },
     { "none is left", "1000-,2000-,-0", VERDICT_UNSATISFIABLE, "" },
     { "one malformed spoils all, RFC 9110 14.2", "0-1,x", VERDICT_WHOLE, "" },

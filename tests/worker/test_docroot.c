@@ -362,3 +362,31 @@ Test(docroot, turns_each_error_into_a_status)
         cr_expect_eq(docroot_status(errors[i].error), errors[i].status, "%s",
                      strerror(errors[i].error));
 }
+
+Test(docroot, lists_only_folders_that_have_no_index)
+{
+    static const struct {
+        const char *path;
+        unsigned status;
+    } listing_rows[] = {
+        { "/bare/", DOCROOT_LISTING },
+        { "/link-dir/", DOCROOT_LISTING },
+        { "/", DOCROOT_FILE },
+        { "/htm/", DOCROOT_FILE },
+        { "/bare", DOCROOT_DIRECTORY },
+        { "/none/", 404 },
+        { "/a.txt/", 404 },
+        { "/.git/", 404 },
+        { "/link-parent/", 404 },
+        { "/fifo", 403 },
+    };
+    char text[64];
+    struct site s;
+
+    site_init(&s, true);
+    s.root.options.has_listing = true;
+    for (size_t i = 0; i < sizeof(listing_rows) / sizeof(listing_rows[0]); i++)
+        cr_expect_eq(find(&s, listing_rows[i].path, text, sizeof(text)).status,
+                     listing_rows[i].status, "%s", listing_rows[i].path);
+    site_fini(&s);
+}
