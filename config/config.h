@@ -109,6 +109,18 @@ struct scope {
     /* routes only: without the right method and fields the route is passed over */
     struct words methods;         /* empty: all */
     struct pairs request_headers; /* value "*": there, whatever its value */
+
+    /* routes only: what the route does instead of serving files; at most one of them */
+    struct redirect {
+        char *to; /* see config/template.h; NULL: no redirect */
+        unsigned status;
+    } redirect;
+    struct respond {
+        unsigned status; /* 0: no fixed response */
+        char *body;      /* NULL: none, or the error page */
+        char *type;
+    } respond;
+    bool has_status_page;
 };
 
 enum route_match {

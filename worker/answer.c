@@ -33,6 +33,19 @@ static unsigned find_route(struct exchange *x)
     return 0;
 }
 
+void exchange_refuse_method(struct exchange *x, struct str allowed)
+{
+    if (x->req.method == METHOD_OTHER) {
+        exchange_error(x, 501);
+        return;
+    }
+    response_add_field(&x->res, STR("Allow"), allowed);
+    if (x->req.method == METHOD_OPTIONS)
+        response_bytes(&x->res, 204, STR_NONE, STR(""));
+    else
+        exchange_error(x, 405);
+}
+
 static void handle(struct exchange *x)
 {
     x->route->handler->handle(x);

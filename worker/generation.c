@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/xmalloc.h"
+#include "config/template.h"
 #include "worker/access.h"
 #include "worker/root_index.h"
 #include "worker/site_index.h"
@@ -111,17 +112,31 @@ static struct docroot *make_docroot(struct generation *gen, struct root_index *r
     return *root;
 }
 
+static const struct handler *handler_of(const struct scope *scope)
+{
+    if (scope->redirect.to != NULL)
+        return &redirect;
+    if (scope->respond.status != 0)
+        return &respond;
+    return scope->has_status_page ? &status_counters : &static_files;
+}
+
 static bool make_route(struct generation *gen, struct root_index *roots, const struct route *from,
                        struct live_route *to, char **why)
 {
     const struct scope *scope = &from->scope;
+    const char *unused;
 
     to->config = from;
-    to->handler = &static_files;
+    to->handler = handler_of(scope);
+    if (scope->redirect.to != NULL)
+        to->to = template_new(str_of(scope->redirect.to), &unused);
     to->strip_n = scope->alias != NULL && strcmp(from->path, "/") != 0 ? strlen(from->path) : 0;
     to->log = scope->access_log == ACCESS_LOG_OFF ? NULL : gen->logs[scope->access_log];
     to->max_ranges = scope->max_ranges;
     to->access = access_new(scope);
+    if (scope->root == NULL && scope->alias == NULL)
+        return true;
     to->docroot = make_docroot(gen, roots, from, why);
     return to->docroot != NULL;
 }
@@ -205,8 +220,10 @@ static void free_sites(struct generation *gen)
     for (size_t i = 0; gen->sites != NULL && i < gen->config->site_count; i++) {
         struct live_site *site = &gen->sites[i];
 
-        for (size_t j = 0; site->routes != NULL && j < site->config->route_count; j++)
+        for (size_t j = 0; site->routes != NULL && j < site->config->route_count; j++) {
             access_free(&site->routes[j].access);
+            template_free(&site->routes[j].to);
+        }
         route_table_free(&site->table);
         free(site->routes);
     }

@@ -22,11 +22,12 @@ struct access;
 struct live_route {
     const struct route *config;
     const struct handler *handler;
-    struct docroot *docroot;
-    size_t strip_n;         /* bytes of the path that an alias replaces; 0: root */
-    struct access_log *log; /* NULL: off */
-    unsigned max_ranges;    /* 0: Range is ignored */
-    struct access *access;  /* what it checks before the handler; owned; NULL: nothing */
+    struct docroot *docroot; /* NULL: the route has no folder, and serves no files */
+    size_t strip_n;          /* bytes of the path that an alias replaces; 0: root */
+    struct access_log *log;  /* NULL: off */
+    struct template *to;     /* of a redirect; owned; NULL: it is none */
+    unsigned max_ranges;     /* 0: Range is ignored */
+    struct access *access;   /* what it checks before the handler; owned; NULL: nothing */
 };
 
 struct live_site {
@@ -36,6 +37,7 @@ struct live_site {
 };
 
 struct site_index;
+struct template;
 
 struct generation {
     unsigned refs;

@@ -26,19 +26,6 @@ static struct lookup find(struct exchange *x, struct str path)
 
 /* ---- answers ---- */
 
-static void answer_method(struct exchange *x)
-{
-    if (x->req.method == METHOD_OTHER) {
-        exchange_error(x, 501); /* RFC 9110, 9.1 */
-        return;
-    }
-    response_add_field(&x->res, STR("Allow"), allowed);
-    if (x->req.method == METHOD_OPTIONS)
-        response_bytes(&x->res, 204, STR_NONE, STR(""));
-    else
-        exchange_error(x, 405);
-}
-
 /* The same path with a '/' behind it, the query kept. A path, so that no proxy's name is lost. */
 static void redirect_to_folder(struct exchange *x)
 {
@@ -128,7 +115,7 @@ static void handle(struct exchange *x)
     struct lookup found;
 
     if (x->req.method != METHOD_GET && x->req.method != METHOD_HEAD) {
-        answer_method(x);
+        exchange_refuse_method(x, allowed);
         return;
     }
     assert(path.p != NULL); /* only OPTIONS and CONNECT come without a path */
