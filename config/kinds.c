@@ -1,6 +1,10 @@
 #include "config/kinds.h"
 
+#include <stdlib.h>
+
+#include "common/regex.h"
 #include "config/fields.h"
+#include "config/shapes.h"
 #include "config/template.h"
 #include "config/utf8.h"
 
@@ -166,4 +170,69 @@ void respond_write(const struct respond *respond, struct buf *out)
     buf_add(out, STR(", type: "));
     field_write_text(str_of(respond->type), out);
     buf_add_char(out, '}');
+}
+
+bool regex_check(struct value_reader *r, const struct yaml_node *node)
+{
+    char *why;
+    size_t at;
+    struct regex *regex = regex_new(node->text, &why, &at);
+
+    if (regex == NULL) {
+        FAIL(r, node, "the expression \"%s\" cannot be: %s, at its byte %zu",
+             utf8_short(node->text).text, why, at + 1);
+        free(why);
+        return false;
+    }
+    regex_free(&regex);
+    return true;
+}
+
+static void read_rule(struct value_reader *r, const struct setting *row,
+                      const struct yaml_node *node, struct pairs *rewrites)
+{
+    static const char *const names[] = { "match", "to", NULL };
+    const struct yaml_item *match, *to;
+    const char *why;
+
+    if (node->kind == YAML_BROKEN)
+        return;
+    if (node->kind != YAML_MAP || yaml_map_find(node, "match") == NULL ||
+        yaml_map_find(node, "to") == NULL) {
+        FAIL(r, node, "a rule has \"match\" and \"to\", as in %s", row->example);
+        return;
+    }
+    if (refuse_others(r, row, node, names))
+        return;
+    match = yaml_map_find(node, "match");
+    to = yaml_map_find(node, "to");
+    why = template_check_path(to->value->text);
+    if (why != NULL)
+        FAIL(r, to->value, "\"rewrite\" cannot lead to \"%s\": %s",
+             utf8_short(to->value->text).text, why);
+    else if (regex_check(r, match->value))
+        pairs_add(rewrites, match->value->text, to->value->text);
+}
+
+void rewrites_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
+                   struct pairs *rewrites)
+{
+    if (item->value->kind != YAML_LIST) {
+        value_refuse(r, row, item);
+        return;
+    }
+    pairs_fini(rewrites);
+    for (const struct yaml_item *at = item->value->items; at != NULL; at = at->next)
+        read_rule(r, row, at->value, rewrites);
+}
+
+void rewrites_write(const struct pairs *rewrites, unsigned indent, struct buf *out)
+{
+    for (size_t i = 0; i < rewrites->count; i++) {
+        buf_printf(out, "\n%*s  - {match: ", (int)indent, "");
+        field_write_text(str_of(rewrites->list[i].name), out);
+        buf_add(out, STR(", to: "));
+        field_write_text(str_of(rewrites->list[i].value), out);
+        buf_add_char(out, '}');
+    }
 }

@@ -16,4 +16,12 @@ void respond_read(struct value_reader *r, const struct setting *row, const struc
                   struct respond *respond);
 void respond_write(const struct respond *respond, struct buf *out);
 
+/* `rewrite: [{match: REGEX, to: PATH}]`, in place of what the field had. */
+void rewrites_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
+                   struct pairs *rewrites);
+void rewrites_write(const struct pairs *rewrites, unsigned indent, struct buf *out);
+
+/* Complains unless it is an expression. */
+bool regex_check(struct value_reader *r, const struct yaml_node *node);
+
 #endif

@@ -3,9 +3,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "common/regex.h"
 #include "common/xmalloc.h"
 #include "config/fields.h"
+#include "config/kinds.h"
 #include "config/shapes.h"
 #include "config/sites.h"
 #include "config/template.h"
@@ -107,22 +107,6 @@ static const char *check_route_path(struct str path)
     return why == NULL && depth > ROUTE_DEPTH_MAX ? "it has at most 63 segments" : why;
 }
 
-static bool is_good_regex(struct value_reader *r, const struct yaml_node *node)
-{
-    char *why;
-    size_t at;
-    struct regex *regex = regex_new(node->text, &why, &at);
-
-    if (regex == NULL) {
-        FAIL(r, node, "the expression \"%s\" cannot be: %s, at its byte %zu",
-             utf8_short(node->text).text, why, at + 1);
-        free(why);
-        return false;
-    }
-    regex_free(&regex);
-    return true;
-}
-
 /* Path and match of a new route; the path is "/images" for "/images/" too. False: it cannot be, and
    that was said. */
 static bool read_match(struct value_reader *r, const struct yaml_node *map, struct route *route)
@@ -139,7 +123,7 @@ static bool read_match(struct value_reader *r, const struct yaml_node *map, stru
         return false;
     }
     if (route->match == MATCH_REGEX) {
-        if (!is_good_regex(r, item->value))
+        if (!regex_check(r, item->value))
             return false;
     } else {
         why = check_route_path(path);

@@ -148,6 +148,19 @@ const struct setting settings[] = {
       .example = "{404: /404.html, 503: /busy.html}",
       .help = "pages for errors, by status; a site's or route's add to those above it" },
 
+    { "try", SET_WORDS, EVERY(tries), .none = "off", .default_text = "off", .check = check_try,
+      .example = "[$path, $path.html, $path/, /index.html, =404]",
+      .help = "paths below the folder that are looked up in turn; $path is the request's (below an "
+              "alias: what follows the route's path); one that ends in / is a folder with an "
+              "index; =404 at the end is a status" },
+    { "trailing_slash", SET_SWITCH, EVERY(redirects_folders), "redirect",
+      .words = { "off", "redirect" },
+      .help = "redirect: a folder that is asked for without its / is redirected to it; off: it is "
+              "answered at once" },
+    { "rewrite", SET_REWRITES, EVERY(rewrites), .example = "[{match: '^/old/(.*)$', to: /new/$1}]",
+      .help = "other paths for those that match, the first match counts; in a site before its "
+              "routes are looked at, in a route before its files are" },
+
     { "methods", SET_WORDS, ROUTE(methods), .example = "[GET, POST]", .check = check_method,
       .help = "the route is for these methods only (GET: also HEAD); others look further" },
     { "request_headers", SET_PAIRS, ROUTE(request_headers), .example = "{X-Beta: '1'}",
@@ -378,6 +391,9 @@ void setting_describe(const struct setting *row, struct buf *out)
         break;
     case SET_PAIRS:
         buf_printf(out, "a map, as in %s", row->example);
+        break;
+    case SET_REWRITES:
+        buf_printf(out, "a list of rules, as in %s", row->example);
         break;
     case SET_REDIRECT:
         buf_printf(out, "a target or a map, as in %s", row->example);

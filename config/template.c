@@ -100,16 +100,6 @@ bool template_has(const struct template *t, enum template_variable variable)
     return false;
 }
 
-/* NULL: good. */
-static const char *check_variables(struct str text)
-{
-    const char *why = NULL;
-    struct template *t = template_new(text, &why);
-
-    template_free(&t);
-    return why;
-}
-
 static bool is_alpha(char c)
 {
     c = ascii_lower(c);
@@ -173,9 +163,17 @@ const char *template_check_target(struct str text)
 
 const char *template_check_path(struct str text)
 {
+    const char *why = NULL;
+    struct template *t;
+
     if (text.n == 0 || (text.p[0] != '/' && text.p[0] != '$'))
         return "it starts with \"/\" or a variable, as in /new/$1";
     if (memchr(text.p, '?', text.n) != NULL || memchr(text.p, '#', text.n) != NULL)
         return "it is a path alone, without \"?\" and \"#\": the query stays as it is";
-    return check_variables(text);
+    t = template_new(text, &why);
+    if (t != NULL && (template_has(t, TEMPLATE_QUERY) || template_has(t, TEMPLATE_URI) ||
+                      template_has(t, TEMPLATE_SCHEME)))
+        why = "a path is made of $1 to $9, $path and $host";
+    template_free(&t);
+    return why;
 }

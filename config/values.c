@@ -496,7 +496,8 @@ static bool has_right_shape(struct value_reader *r, const struct setting *row,
 /* Types whose readers judge the shape of the value themselves. */
 static bool reads_own_shape(enum setting_type type)
 {
-    return type == SET_WORDS || type == SET_PAIRS || type == SET_REDIRECT || type == SET_RESPOND;
+    return type == SET_WORDS || type == SET_REWRITES || type == SET_PAIRS || type == SET_REDIRECT ||
+           type == SET_RESPOND;
 }
 
 void value_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
@@ -551,6 +552,9 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
         break;
     case SET_PAIRS:
         pairs_read(r, row, item, FIELD(base, row, struct pairs));
+        break;
+    case SET_REWRITES:
+        rewrites_read(r, row, item, FIELD(base, row, struct pairs));
         break;
     case SET_REDIRECT:
         redirect_read(r, row, item, FIELD(base, row, struct redirect));

@@ -267,6 +267,17 @@ static const struct bad_row {
       "sites: [{hosts: a, root: /r, listen: '127.0.0.1:81'}]\n",
       1, 1, "no site answers at the address 127.0.0.1:80" },
 
+    { "a relative path to try", R "try: [$path, a]\n", 2, 14, "starts with \"/\"" },
+    { "a query to try", R "try: ['$path?$query']\n", 2, 7, "without \"?\"" },
+    { "a success to try", R "try: [$path, =200]\n", 2, 14, "from 400 to 599" },
+    { "a rule that is a path", R "rewrite: [/a]\n", 2, 11, "a rule has \"match\" and \"to\"" },
+    { "a rule without target", R "rewrite: [{match: a}]\n", 2, 11, "\"match\" and \"to\"" },
+    { "a rule to the query", R "rewrite: [{match: a, to: /$query}]\n", 2, 26,
+      "made of $1 to $9, $path and $host" },
+    { "a rule's expression", R "rewrite: [{match: '*', to: /}]\n", 2, 19, "at its byte" },
+    { "rules as a map", R "rewrite: {match: a, to: /}\n", 2, 10, "takes a list of rules" },
+    { "trailing_slash", R "trailing_slash: on\n", 2, 17, "off or redirect" },
+
     /* what a route does */
     { "a redirect to nowhere", S "    routes: [{path: /a, redirect: x}]\n", 4, 35,
       "starts with \"/\"" },

@@ -31,6 +31,7 @@ static const char *const texts[] = {
     "      - {path: /, methods: GET}\n"
     "      - {path: /r, redirect: /x?y}\n"
     "      - {path: /s, redirect: {to: 'https://a/$$', status: 308}}\n"
+    "      - {path: /w, rewrite: [{match: '^/w(.*)', to: $1}], try: [$path, =410]}\n"
     "      - {path: /t, respond: 204}\n"
     "      - {path: /u, respond: {body: 'it''s: {}', status: 418}}\n"
     "      - {path: /v, status_page: on}\n",
