@@ -108,10 +108,26 @@ struct scope {
     size_t error_page_count;
     struct access_list access;
     struct method_list allowed_methods; /* count 0: all that the handler knows */
+    struct words tries;     /* paths looked up in turn, "=404" as the last; empty: the path */
+    bool redirects_folders; /* else a folder without its '/' is answered by its index */
+    struct pairs rewrites;  /* of a route: expression and path, the first match counts; applied to
+                              what is looked up. A site's stand in struct site */
 
     /* routes only: without the right method and fields the route is passed over */
     struct words methods;         /* empty: all */
     struct pairs request_headers; /* value "*": there, whatever its value */
+
+    /* routes only: what the route does instead of serving files; at most one of them */
+    struct redirect {
+        char *to; /* see config/template.h; NULL: no redirect */
+        unsigned status;
+    } redirect;
+    struct respond {
+        unsigned status; /* 0: no fixed response */
+        char *body;      /* NULL: none, or the error page */
+        char *type;
+    } respond;
+    bool has_status_page;
 };
 
 enum route_match {
@@ -130,8 +146,9 @@ struct route {
 struct site {
     char **hosts; /* lower case; "example.org", "*.example.org", or "*" for the default site */
     size_t host_count;
-    uint64_t listen_mask; /* bit i: answers at config->listens[i]; without `listen`: all bits */
-    struct route *routes; /* as they are tried: exact, expressions as written, longest path first;
+    uint64_t listen_mask;  /* bit i: answers at config->listens[i]; without `listen`: all bits */
+    struct pairs rewrites; /* expression and path, before a route is looked for */
+    struct route *routes;  /* as they are tried: exact, expressions as written, longest path first;
                              those of one path as written, but one without matchers last. The last
                              one is "/" without matchers, made from the site itself if need be */
     size_t route_count;

@@ -1,6 +1,7 @@
 #include "config/config.h"
 
 #include "config/fields.h"
+#include "config/kinds.h"
 
 enum { COMMENT_COLUMNS = 92 };
 
@@ -58,6 +59,11 @@ static void dump_site(const struct config *config, const struct site *site, stru
     }
     buf_add(out, STR("]\n"));
     dump_site_listen(config, site, out);
+    if (site->rewrites.count > 0) {
+        buf_add(out, STR("    rewrite:"));
+        rewrites_write(&site->rewrites, 4, out);
+        buf_add_char(out, '\n');
+    }
     buf_add(out, STR("    routes:\n"));
     for (size_t i = 0; i < site->route_count; i++)
         dump_route(config, &site->routes[i], out);

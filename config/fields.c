@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/xmalloc.h"
+#include "config/kinds.h"
 #include "config/shapes.h"
 #include "config/access.h"
 
@@ -120,6 +121,26 @@ void field_copy(const struct setting *row, const void *from, void *to)
             pairs_put(FIELD(to, row, struct pairs), str_of(pairs->list[i].name),
                       str_of(pairs->list[i].value));
     }
+    if (row->type == SET_REWRITES) {
+        const struct pairs *rules = &CONST_FIELD(from, row, struct pairs);
+
+        for (size_t i = 0; i < rules->count; i++)
+            pairs_add(FIELD(to, row, struct pairs), str_of(rules->list[i].name),
+                      str_of(rules->list[i].value));
+    }
+    if (row->type == SET_REDIRECT) {
+        struct redirect *redirect = FIELD(to, row, struct redirect);
+
+        *redirect = CONST_FIELD(from, row, struct redirect);
+        redirect->to = redirect->to != NULL ? xstrdup(redirect->to) : NULL;
+    }
+    if (row->type == SET_RESPOND) {
+        struct respond *respond = FIELD(to, row, struct respond);
+
+        *respond = CONST_FIELD(from, row, struct respond);
+        respond->body = respond->body != NULL ? xstrdup(respond->body) : NULL;
+        respond->type = respond->type != NULL ? xstrdup(respond->type) : NULL;
+    }
     if (row->type == SET_INDEX) {
         const struct scope *scope = from;
 
@@ -145,9 +166,14 @@ void field_fini(const struct setting *row, void *base)
         free_error_pages(base);
     else if (row->type == SET_WORDS)
         words_fini(FIELD(base, row, struct words));
-    else if (row->type == SET_PAIRS)
+    else if (row->type == SET_PAIRS || row->type == SET_REWRITES)
         pairs_fini(FIELD(base, row, struct pairs));
-    else if (row->type == SET_LISTEN)
+    else if (row->type == SET_REDIRECT)
+        field_set_text(&FIELD(base, row, struct redirect)->to, NULL);
+    else if (row->type == SET_RESPOND) {
+        field_set_text(&FIELD(base, row, struct respond)->body, NULL);
+        field_set_text(&FIELD(base, row, struct respond)->type, NULL);
+    } else if (row->type == SET_LISTEN)
         free_listens(base);
     else if (access_has_type(row->type))
         access_field_fini(row, base);
@@ -252,10 +278,17 @@ bool field_is_set(const struct setting *row, const void *base)
         return row->none != NULL || CONST_FIELD(base, row, char *) != NULL;
     case SET_ERROR_PAGES:
         return scope->error_page_count > 0;
+    case SET_BOOL: /* of a route alone: off where it is not set */
+        return row->scopes != SCOPE_ROUTE || CONST_FIELD(base, row, bool);
     case SET_WORDS:
         return row->none != NULL || CONST_FIELD(base, row, struct words).count > 0;
     case SET_PAIRS:
+    case SET_REWRITES:
         return CONST_FIELD(base, row, struct pairs).count > 0;
+    case SET_REDIRECT:
+        return CONST_FIELD(base, row, struct redirect).to != NULL;
+    case SET_RESPOND:
+        return CONST_FIELD(base, row, struct respond).status != 0;
     case SET_STRUCTURE:
         return false;
     default:
@@ -310,6 +343,15 @@ void field_write(const struct setting *row, const struct config *config, const v
         break;
     case SET_PAIRS:
         pairs_write(&CONST_FIELD(base, row, struct pairs), indent, out);
+        break;
+    case SET_REWRITES:
+        rewrites_write(&CONST_FIELD(base, row, struct pairs), indent, out);
+        break;
+    case SET_REDIRECT:
+        redirect_write(&CONST_FIELD(base, row, struct redirect), out);
+        break;
+    case SET_RESPOND:
+        respond_write(&CONST_FIELD(base, row, struct respond), out);
         break;
     case SET_LISTEN:
         write_listens(config, indent, out);

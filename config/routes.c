@@ -3,11 +3,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "common/regex.h"
 #include "common/xmalloc.h"
 #include "config/fields.h"
+#include "config/kinds.h"
 #include "config/shapes.h"
 #include "config/sites.h"
+#include "config/template.h"
 #include "config/utf8.h"
 
 enum { ROUTES_MAX = 65536 }; /* of a site */
@@ -35,6 +36,34 @@ static void check_alias(struct value_reader *r, const struct yaml_node *map,
     if (route->scope.alias != NULL && route->match != MATCH_PREFIX)
         FAIL(r, yaml_map_find(map, "alias")->key,
              "\"alias\" goes with \"path\"; with \"exact\" and \"regex\" take \"root\"");
+}
+
+/* A route does one thing. Groups are those of its expression. */
+static void check_kind(struct value_reader *r, const struct yaml_node *map,
+                       const struct route *route)
+{
+    static const char *const names[] = { "redirect", "respond", "status_page", "alias" };
+    const struct yaml_item *found = NULL;
+    const char *why;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const struct yaml_item *item = yaml_map_find(map, names[i]);
+
+        if (item == NULL || (i == 2 && !route->scope.has_status_page))
+            continue;
+        if (found != NULL)
+            FAIL(r, item->key, "a route does one thing; \"%s\" is in line %u",
+                 utf8_short(found->key->text).text, found->key->mark.line);
+        found = item;
+    }
+    if (route->scope.redirect.to != NULL && route->match != MATCH_REGEX) {
+        struct template *t = template_new(str_of(route->scope.redirect.to), &why);
+
+        if (t != NULL && template_has(t, TEMPLATE_GROUP))
+            FAIL(r, yaml_map_find(map, "redirect")->key,
+                 "$1 to $9 stand for groups of \"regex\", which this route does not have");
+        template_free(&t);
+    }
 }
 
 /* Which of path, exact and regex the route has; NULL: not just one, and that was said. */
@@ -78,22 +107,6 @@ static const char *check_route_path(struct str path)
     return why == NULL && depth > ROUTE_DEPTH_MAX ? "it has at most 63 segments" : why;
 }
 
-static bool is_good_regex(struct value_reader *r, const struct yaml_node *node)
-{
-    char *why;
-    size_t at;
-    struct regex *regex = regex_new(node->text, &why, &at);
-
-    if (regex == NULL) {
-        FAIL(r, node, "the expression \"%s\" cannot be: %s, at its byte %zu",
-             utf8_short(node->text).text, why, at + 1);
-        free(why);
-        return false;
-    }
-    regex_free(&regex);
-    return true;
-}
-
 /* Path and match of a new route; the path is "/images" for "/images/" too. False: it cannot be, and
    that was said. */
 static bool read_match(struct value_reader *r, const struct yaml_node *map, struct route *route)
@@ -110,7 +123,7 @@ static bool read_match(struct value_reader *r, const struct yaml_node *map, stru
         return false;
     }
     if (route->match == MATCH_REGEX) {
-        if (!is_good_regex(r, item->value))
+        if (!regex_check(r, item->value))
             return false;
     } else {
         why = check_route_path(path);
@@ -159,6 +172,7 @@ static void read_route(struct value_reader *r, struct site *site, const struct y
         return;
     }
     check_alias(r, node, &route);
+    check_kind(r, node, &route);
     if (site->route_count == ROUTES_MAX)
         FAIL(r, node, "a site has at most %d routes", ROUTES_MAX);
     add_route(site, &route);
@@ -281,7 +295,9 @@ void routes_finish(struct value_reader *r, struct site *site, const struct yaml_
     for (size_t i = 0; i < site->route_count && !is_folder_named; i++) {
         const struct route *route = &site->routes[i];
 
-        if (route->scope.root != NULL || route->scope.alias != NULL)
+        if (route->scope.root != NULL || route->scope.alias != NULL ||
+            route->scope.redirect.to != NULL || route->scope.respond.status != 0 ||
+            route->scope.has_status_page)
             continue;
         if (map == root_map)
             config_error_add(r->errors, 0, 0, 0,

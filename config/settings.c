@@ -159,11 +159,34 @@ const struct setting settings[] = {
       .example = "{404: /404.html, 503: /busy.html}",
       .help = "pages for errors, by status; a site's or route's add to those above it" },
 
+    { "try", SET_WORDS, EVERY(tries), .none = "off", .default_text = "off", .check = check_try,
+      .example = "[$path, $path.html, $path/, /index.html, =404]",
+      .help = "paths below the folder that are looked up in turn; $path is the request's (below an "
+              "alias: what follows the route's path); one that ends in / is a folder with an "
+              "index; =404 at the end is a status" },
+    { "trailing_slash", SET_SWITCH, EVERY(redirects_folders), "redirect",
+      .words = { "off", "redirect" },
+      .help = "redirect: a folder that is asked for without its / is redirected to it; off: it is "
+              "answered at once" },
+    { "rewrite", SET_REWRITES, EVERY(rewrites), .example = "[{match: '^/old/(.*)$', to: /new/$1}]",
+      .help = "other paths for those that match, the first match counts; in a site before its "
+              "routes are looked at, in a route before its files are" },
+
     { "methods", SET_WORDS, ROUTE(methods), .example = "[GET, POST]", .check = check_method,
       .help = "the route is for these methods only (GET: also HEAD); others look further" },
     { "request_headers", SET_PAIRS, ROUTE(request_headers), .example = "{X-Beta: '1'}",
       .check_name = check_token, .check = check_field_value,
       .help = "the route is only for requests with these fields; '*': with any value" },
+    { "redirect", SET_REDIRECT, ROUTE(redirect),
+      .example = "{to: 'https://$host$path', status: 301}",
+      .help = "send the client elsewhere, with 302 if no other status is given; $1 to $9, $path, "
+              "$query, $uri, $host and $scheme are filled in, and the query is kept unless the "
+              "target has a \"?\"" },
+    { "respond", SET_RESPOND, ROUTE(respond),
+      .example = "{status: 200, body: ok, type: text/plain}",
+      .help = "a fixed response; respond: 404 is that error's page" },
+    { "status_page", SET_BOOL, ROUTE(has_status_page), .example = "on",
+      .help = "on: counters of all workers, as text or (Accept: application/json) as JSON" },
     { "access", SET_ACCESS, EVERY(access), "off", .none = "off",
       .example = "[{allow: 10.0.0.0/8}, {allow: '::1'}, {deny: all}]",
       .heading = "access: these settings may also stand in a site or a route",
@@ -382,6 +405,15 @@ void setting_describe(const struct setting *row, struct buf *out)
         break;
     case SET_PAIRS:
         buf_printf(out, "a map, as in %s", row->example);
+        break;
+    case SET_REWRITES:
+        buf_printf(out, "a list of rules, as in %s", row->example);
+        break;
+    case SET_REDIRECT:
+        buf_printf(out, "a target or a map, as in %s", row->example);
+        break;
+    case SET_RESPOND:
+        buf_printf(out, "a status or a map, as in %s", row->example);
         break;
     case SET_LISTEN:
         buf_add(out, STR("an address or a list of them, as in [8080, '[::1]:9090']"));

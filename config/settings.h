@@ -32,6 +32,9 @@ enum setting_type {
     SET_ERROR_PAGES, /* scope->error_pages and error_page_count */
     SET_WORDS,       /* struct words: see config/shapes.h */
     SET_PAIRS,       /* struct pairs */
+    SET_REWRITES,    /* struct pairs in order, names may repeat: see config/kinds.h */
+    SET_REDIRECT,    /* struct redirect: see config/kinds.h */
+    SET_RESPOND,     /* struct respond */
     SET_LISTEN,      /* config->listens and listen_count */
     SET_ACCESS,      /* struct access_list */
     SET_NETWORKS,    /* struct network_list */

@@ -4,6 +4,7 @@
 
 #include "common/xmalloc.h"
 #include "config/fields.h"
+#include "config/template.h"
 #include "config/utf8.h"
 
 enum { WORDS_MAX = 256 };
@@ -57,6 +58,11 @@ void pairs_put(struct pairs *pairs, struct str name, struct str value)
         field_set_text(&pair->value, str_dup(value));
         return;
     }
+    pairs_add(pairs, name, value);
+}
+
+void pairs_add(struct pairs *pairs, struct str name, struct str value)
+{
     pairs->list = xrealloc(pairs->list, (pairs->count + 1) * sizeof(*pairs->list));
     pairs->list[pairs->count++] = (struct pair){ str_dup(name), str_dup(value) };
 }
@@ -187,4 +193,16 @@ const char *check_method(struct str text)
         if (text.p[i] >= 'a' && text.p[i] <= 'z')
             return "methods are case-sensitive and mostly upper case, as in GET";
     return NULL;
+}
+
+const char *check_try(struct str text)
+{
+    uint64_t status;
+
+    if (text.n > 0 && text.p[0] == '=')
+        return str_to_u64(str_range(text.p + 1, text.p + text.n), &status) && status >= 400 &&
+                       status <= 599
+                   ? NULL
+                   : "a status is from 400 to 599, as in =404";
+    return template_check_path(text);
 }

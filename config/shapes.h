@@ -13,6 +13,8 @@ void words_fini(struct words *words);
 /* Any case. */
 bool words_have(const struct words *words, struct str word);
 
+/* Behind the others, whatever their names. */
+void pairs_add(struct pairs *pairs, struct str name, struct str value);
 /* Replaces the value of an equal name, any case. */
 void pairs_put(struct pairs *pairs, struct str name, struct str value);
 void pairs_fini(struct pairs *pairs);
@@ -34,5 +36,6 @@ void pairs_write(const struct pairs *pairs, unsigned indent, struct buf *out);
 const char *check_token(struct str text);
 const char *check_field_value(struct str text);
 const char *check_method(struct str text);
+const char *check_try(struct str text);
 
 #endif

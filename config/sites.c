@@ -5,6 +5,7 @@
 #include "common/xmalloc.h"
 #include "config/fields.h"
 #include "config/routes.h"
+#include "config/shapes.h"
 #include "config/utf8.h"
 
 enum { HOST_MAX = 253, LABEL_MAX = 63, /* RFC 1035, 2.3.4 */ ROUTES_MAX = 65536 /* of a site */ };
@@ -308,6 +309,13 @@ static struct site *add_site(struct config *config, unsigned line)
     return &config->sites[config->site_count++];
 }
 
+/* A site's rules make one path of another before there is a route: no route inherits them. */
+static void take_rewrites(struct site *site, struct scope *scope)
+{
+    site->rewrites = scope->rewrites;
+    scope->rewrites = (struct pairs){ NULL, 0 };
+}
+
 static void read_site(struct builder *b, const struct yaml_node *node,
                       const struct yaml_node *root_map, const struct scope *server)
 {
@@ -322,6 +330,7 @@ static void read_site(struct builder *b, const struct yaml_node *node,
     site = add_site(b->r->config, node->mark.line);
     scope = scope_copy(server);
     scope_read(b->r, node, SCOPE_SITE, &scope);
+    take_rewrites(site, &scope);
     read_site_listen(b, site, node);
     read_hosts(b, site, node);
     routes_read(b->r, site, node, &scope);
@@ -333,12 +342,15 @@ static void add_implied_site(struct builder *b, const struct yaml_node *map,
                              const struct scope *server)
 {
     struct site *site = add_site(b->r->config, 0);
+    struct scope scope = scope_copy(server);
 
     site->listen_mask = UINT64_MAX;
     site->hosts = xmalloc(sizeof(char *));
     site->hosts[site->host_count++] = xstrdup("*");
-    routes_read(b->r, site, map, server);
-    routes_finish(b->r, site, map, map, server);
+    take_rewrites(site, &scope);
+    routes_read(b->r, site, map, &scope);
+    routes_finish(b->r, site, map, map, &scope);
+    scope_fini(&scope);
 }
 
 /* The site for hosts that no site names, at every address; false: there is no site with "*". */
@@ -462,6 +474,7 @@ static void site_fini(struct site *site)
     for (size_t i = 0; i < site->host_count; i++)
         free(site->hosts[i]);
     free(site->hosts);
+    pairs_fini(&site->rewrites);
     routes_free(site);
 }
 

@@ -8,6 +8,7 @@
 #include "common/xmalloc.h"
 #include "config/access.h"
 #include "config/fields.h"
+#include "config/kinds.h"
 #include "config/shapes.h"
 #include "config/utf8.h"
 
@@ -203,8 +204,7 @@ static bool is_token(struct str text)
     return text.n > 0;
 }
 
-/* type "/" subtype, and parameters in visible ASCII (RFC 9110, 8.3.1). */
-static bool is_media_type(struct str text)
+bool value_is_media_type(struct str text)
 {
     struct str type = str_cut(&text, '/'), subtype;
 
@@ -235,7 +235,7 @@ static void read_text(struct value_reader *r, const struct setting *row,
 
     if (is_none(row, text))
         text.n = 0;
-    else if (row->type == SET_MEDIA_TYPE ? !is_media_type(text)
+    else if (row->type == SET_MEDIA_TYPE ? !value_is_media_type(text)
              : row->type == SET_CHARSET  ? !is_token(text)
                                          : !is_account(text)) {
         value_refuse(r, row, item);
@@ -493,6 +493,13 @@ static bool has_right_shape(struct value_reader *r, const struct setting *row,
     return false;
 }
 
+/* Types whose readers judge the shape of the value themselves. */
+static bool reads_own_shape(enum setting_type type)
+{
+    return type == SET_WORDS || type == SET_REWRITES || type == SET_PAIRS || type == SET_REDIRECT ||
+           type == SET_RESPOND;
+}
+
 void value_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
                 void *base)
 {
@@ -502,7 +509,7 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
         access_value_read(r, row, item, base);
         return;
     }
-    if (row->type != SET_WORDS && row->type != SET_PAIRS && !has_right_shape(r, row, item))
+    if (!reads_own_shape(row->type) && !has_right_shape(r, row, item))
         return;
     switch (row->type) {
     case SET_BOOL:
@@ -545,6 +552,15 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
         break;
     case SET_PAIRS:
         pairs_read(r, row, item, FIELD(base, row, struct pairs));
+        break;
+    case SET_REWRITES:
+        rewrites_read(r, row, item, FIELD(base, row, struct pairs));
+        break;
+    case SET_REDIRECT:
+        redirect_read(r, row, item, FIELD(base, row, struct redirect));
+        break;
+    case SET_RESPOND:
+        respond_read(r, row, item, FIELD(base, row, struct respond));
         break;
     case SET_LISTEN:
         read_listen(r, row, item);

@@ -29,6 +29,9 @@ void value_refuse(struct value_reader *r, const struct setting *row, const struc
 /* `path` seen from the absolute `folder`, without empty and "." segments; the caller frees it. */
 char *value_absolute_path(const char *folder, struct str path);
 
+/* type "/" subtype, and parameters in visible ASCII (RFC 9110, 8.3.1). */
+bool value_is_media_type(struct str text);
+
 /* A URL path of whole segments: starts with '/', no "//", "." or "..". NULL: good; else what would
  * be right. */
 const char *value_check_url_path(struct str path);

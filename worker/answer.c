@@ -7,6 +7,7 @@
 #include "worker/access.h"
 #include "worker/generation.h"
 #include "worker/path.h"
+#include "worker/rewrite.h"
 
 /* Sets x->route. 0: go on; else the status that the request is answered with. */
 static unsigned find_route(struct exchange *x)
@@ -15,11 +16,14 @@ static unsigned find_route(struct exchange *x)
     unsigned listen = x->gen->config->has_site_listens ? exchange_listen(x) : 0;
     const struct live_site *site = generation_site(x->gen, listen, req->host);
     enum path_result result = PATH_CLEAN;
+    enum regex_result rewritten = REGEX_NO;
     int route;
 
     req->path = STR_NONE;
     if (req->raw_path.p != NULL)
         result = path_clean(req->raw_path, pool_alloc(&x->pool, req->raw_path.n), &req->path);
+    if (site->rewrites != NULL && result == PATH_CLEAN && req->path.p != NULL)
+        rewritten = rewrites_apply(site->rewrites, req, &x->pool, &req->path);
     route =
         route_table_find(site->table, req, result == PATH_CLEAN ? req->path : STR_NONE, x->groups);
     x->route = &site->routes[route == ROUTE_TOO_MUCH ? (int)site->config->route_count - 1 : route];
@@ -28,9 +32,22 @@ static unsigned find_route(struct exchange *x)
         return 400;
     if (result == PATH_NOT_FOUND)
         return 404;
-    if (route == ROUTE_TOO_MUCH)
+    if (route == ROUTE_TOO_MUCH || rewritten == REGEX_TOO_MUCH)
         return req->path.n > REGEX_SUBJECT_MAX ? 414 : 500;
     return 0;
+}
+
+void exchange_refuse_method(struct exchange *x, struct str allowed)
+{
+    if (x->req.method == METHOD_OTHER) {
+        exchange_error(x, 501);
+        return;
+    }
+    response_add_field(&x->res, STR("Allow"), allowed);
+    if (x->req.method == METHOD_OPTIONS)
+        response_bytes(&x->res, 204, STR_NONE, STR(""));
+    else
+        exchange_error(x, 405);
 }
 
 static void handle(struct exchange *x)

@@ -21,7 +21,7 @@ void exchange_error(struct exchange *x, unsigned status)
     if (x->route == NULL)
         x->route = generation_default_route(x->gen);
     page = page_for(&x->route->config->scope, status);
-    if (page != NULL) {
+    if (page != NULL && x->route->docroot != NULL) {
         struct lookup found = file_cache_find(x->gen->cache, x->route->docroot, str_of(page->path),
                                               x->clock->now_ms, NULL);
 

@@ -24,6 +24,7 @@ struct exchange *exchange_new(struct worker *w)
     x->remote = NULL;
     x->clock = &w->clock;
     x->counters = w->counters;
+    x->shared = w->shared;
     x->offload = w->offload;
     x->gen = generation_get(w->gen);
     x->route = NULL;

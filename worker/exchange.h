@@ -21,6 +21,7 @@ struct conn;
 struct generation;
 struct live_route;
 struct offload;
+struct shared;
 struct shared_slot;
 
 struct exchange {
@@ -29,6 +30,7 @@ struct exchange {
     const struct sockaddr *remote;  /* the client, who may stand behind proxies; conn's or pool's */
     const struct clock *clock;      /* of this turn; borrowed from the worker */
     struct shared_slot *counters;   /* the worker's */
+    const struct shared *shared;    /* of all workers */
     struct offload *offload;        /* the worker's helper thread */
     struct generation *gen;         /* one reference */
     const struct live_route *route; /* where the request went; part of gen; NULL: not routed */

@@ -8,7 +8,9 @@
 
 #include "common/log.h"
 #include "common/xmalloc.h"
+#include "config/template.h"
 #include "worker/access.h"
+#include "worker/rewrite.h"
 #include "worker/root_index.h"
 #include "worker/site_index.h"
 
@@ -114,17 +116,33 @@ static struct docroot *make_docroot(struct generation *gen, struct root_index *r
     return *root;
 }
 
+static const struct handler *handler_of(const struct scope *scope)
+{
+    if (scope->redirect.to != NULL)
+        return &redirect;
+    if (scope->respond.status != 0)
+        return &respond;
+    return scope->has_status_page ? &status_counters : &static_files;
+}
+
 static bool make_route(struct generation *gen, struct root_index *roots, const struct route *from,
                        struct live_route *to, char **why)
 {
     const struct scope *scope = &from->scope;
+    const char *unused;
 
     to->config = from;
-    to->handler = &static_files;
+    to->handler = handler_of(scope);
+    if (scope->redirect.to != NULL)
+        to->to = template_new(str_of(scope->redirect.to), &unused);
     to->strip_n = scope->alias != NULL && strcmp(from->path, "/") != 0 ? strlen(from->path) : 0;
     to->log = scope->access_log == ACCESS_LOG_OFF ? NULL : gen->logs[scope->access_log];
     to->max_ranges = scope->max_ranges;
     to->access = access_new(scope);
+    to->rewrites = rewrites_new(&scope->rewrites);
+    to->tries = try_list_new(&scope->tries);
+    if (scope->root == NULL && scope->alias == NULL)
+        return true;
     to->docroot = make_docroot(gen, roots, from, why);
     return to->docroot != NULL;
 }
@@ -149,6 +167,7 @@ static bool make_site(struct generation *gen, struct root_index *roots, const st
     for (size_t i = 0; i < from->route_count; i++)
         if (!make_route(gen, roots, &from->routes[i], &to->routes[i], why))
             return false;
+    to->rewrites = rewrites_new(&from->rewrites);
     to->table = route_table_new(from->routes, from->route_count);
     return true;
 }
@@ -203,17 +222,17 @@ struct generation *generation_new(struct bundle *bundle, struct shared_slot *cou
     return gen;
 }
 
-static void free_sites(struct generation *gen)
+static void site_fini(struct live_site *site)
 {
-    for (size_t i = 0; gen->sites != NULL && i < gen->config->site_count; i++) {
-        struct live_site *site = &gen->sites[i];
-
-        for (size_t j = 0; site->routes != NULL && j < site->config->route_count; j++)
-            access_free(&site->routes[j].access);
-        route_table_free(&site->table);
-        free(site->routes);
+    for (size_t i = 0; site->routes != NULL && i < site->config->route_count; i++) {
+        access_free(&site->routes[i].access);
+        template_free(&site->routes[i].to);
+        rewrites_free(&site->routes[i].rewrites);
+        try_list_free(&site->routes[i].tries);
     }
-    free(gen->sites);
+    free(site->routes);
+    rewrites_free(&site->rewrites);
+    route_table_free(&site->table);
 }
 
 void generation_put(struct generation **genp)
@@ -227,7 +246,9 @@ void generation_put(struct generation **genp)
     for (size_t i = 0; gen->logs != NULL && i < gen->config->access_log_count; i++)
         access_log_free(&gen->logs[i]);
     free(gen->logs);
-    free_sites(gen);
+    for (size_t i = 0; gen->sites != NULL && i < gen->config->site_count; i++)
+        site_fini(&gen->sites[i]);
+    free(gen->sites);
     for (size_t i = 0; i < gen->index_count; i++)
         site_index_free(&gen->indexes[i]);
     free(gen->indexes);

@@ -18,25 +18,31 @@
 #include "worker/route_table.h"
 
 struct access;
+struct rewrites;
+struct site_index;
+struct template;
+struct try_list;
 
 /* A route ready to serve. */
 struct live_route {
     const struct route *config;
     const struct handler *handler;
-    struct docroot *docroot;
-    size_t strip_n;         /* bytes of the path that an alias replaces; 0: root */
-    struct access_log *log; /* NULL: off */
-    unsigned max_ranges;    /* 0: Range is ignored */
-    struct access *access;  /* what it checks before the handler; owned; NULL: nothing */
+    struct docroot *docroot;   /* NULL: the route has no folder, and serves no files */
+    size_t strip_n;            /* bytes of the path that an alias replaces; 0: root */
+    struct access_log *log;    /* NULL: off */
+    struct template *to;       /* of a redirect; owned; NULL: it is none */
+    unsigned max_ranges;       /* 0: Range is ignored */
+    struct access *access;     /* what it checks before the handler; owned; NULL: nothing */
+    struct rewrites *rewrites; /* of what is looked up; owned; NULL: none */
+    struct try_list *tries;    /* owned; NULL: the path alone */
 };
 
 struct live_site {
     const struct site *config;
     struct live_route *routes; /* same order */
     struct route_table *table; /* path -> route */
+    struct rewrites *rewrites; /* before a route is looked for; owned; NULL: none */
 };
-
-struct site_index;
 
 struct generation {
     unsigned refs;

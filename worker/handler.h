@@ -22,6 +22,19 @@ void exchange_answer(struct exchange *x);
 /* Files below the route's docroot: GET, HEAD, OPTIONS. */
 extern const struct handler static_files;
 
+/* Somewhere else, by the route's template: every method but CONNECT and TRACE. */
+extern const struct handler redirect;
+/* A fixed response: the same methods; OPTIONS tells them. */
+extern const struct handler respond;
+/* The counters of all workers: GET, HEAD, OPTIONS. */
+extern const struct handler status_counters;
+
+/*
+ * Answers a request whose method the handler does not: OPTIONS by `allowed`, what nobody knows by
+ * 501, the rest by 405 (RFC 9110, 9.1, 9.3.7, 15.5.6).
+ */
+void exchange_refuse_method(struct exchange *x, struct str allowed);
+
 /*
  * The answer to an error: the page that the route names for this status, else the built-in one.
  * Fields added before (Allow, Content-Range) stay.

@@ -4,6 +4,7 @@
 #include "worker/handler.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "common/shared.h"
 #include "worker/clock.h"
@@ -12,6 +13,7 @@
 #include "worker/listing.h"
 #include "worker/multipart.h"
 #include "worker/path.h"
+#include "worker/rewrite.h"
 
 static const struct str allowed = STR_INIT("GET, HEAD, OPTIONS");
 
@@ -26,19 +28,6 @@ static struct lookup find(struct exchange *x, struct str path)
 }
 
 /* ---- answers ---- */
-
-static void answer_method(struct exchange *x)
-{
-    if (x->req.method == METHOD_OTHER) {
-        exchange_error(x, 501); /* RFC 9110, 9.1 */
-        return;
-    }
-    response_add_field(&x->res, STR("Allow"), allowed);
-    if (x->req.method == METHOD_OPTIONS)
-        response_bytes(&x->res, 204, STR_NONE, STR(""));
-    else
-        exchange_error(x, 405);
-}
 
 /* The same path with a '/' behind it, the query kept. A path, so that no proxy's name is lost. */
 static void redirect_to_folder(struct exchange *x)
@@ -123,23 +112,91 @@ static void answer_file(struct exchange *x, struct file *f)
     }
 }
 
+/* Looked up as a folder, which leads to its index. */
+static struct lookup find_folder(struct exchange *x, struct str path)
+{
+    char *whole = pool_alloc(&x->pool, path.n + 1);
+
+    memcpy(whole, path.p, path.n);
+    whole[path.n] = '/';
+    return find(x, (struct str){ whole, path.n + 1 });
+}
+
+static bool is_folder(struct str path)
+{
+    return path.n > 0 && path.p[path.n - 1] == '/';
+}
+
+/*
+ * The first of the route's list that is a file. *is_folder_of: it is the index of the folder that
+ * was asked for without its '/'.
+ */
+static struct lookup find_first(struct exchange *x, struct str path, bool *is_folder_of)
+{
+    const struct try_list *tries = x->route->tries;
+    struct lookup found = { .kind = LOOKUP_ERROR, .status = 404 };
+
+    for (size_t i = 0; i < tries->count; i++) {
+        struct str item = rewrite_fill(tries->items[i], &x->req, path,
+                                       x->has_groups ? x->groups : NULL, &x->pool);
+
+        if (item.p == NULL)
+            continue;
+        found = find(x, item);
+        if (found.kind == LOOKUP_FILE) {
+            *is_folder_of =
+                item.n == path.n + 1 && is_folder(item) && memcmp(item.p, path.p, path.n) == 0;
+            return found;
+        }
+        if (found.kind == LOOKUP_ERROR && found.status >= 500)
+            return found;
+    }
+    if (tries->status > 0 || found.kind != LOOKUP_ERROR)
+        found = (struct lookup){ .kind = LOOKUP_ERROR,
+                                 .status = tries->status > 0 ? tries->status : 404 };
+    return found;
+}
+
+/* What the path leads to below the route's folder. */
+static struct lookup find_file(struct exchange *x, struct str path)
+{
+    /* What ends in '/' already (a rewrite took it away) would be redirected to itself. */
+    bool can_redirect = x->route->config->scope.redirects_folders && !is_folder(x->req.path);
+    struct lookup found;
+    bool is_folder_of = false;
+
+    if (x->route->rewrites != NULL &&
+        rewrites_apply(x->route->rewrites, &x->req, &x->pool, &path) == REGEX_TOO_MUCH)
+        return (struct lookup){ .kind = LOOKUP_ERROR,
+                                .status = path.n > REGEX_SUBJECT_MAX ? 414 : 500 };
+    found = x->route->tries != NULL ? find_first(x, path, &is_folder_of) : find(x, path);
+    if (found.kind == LOOKUP_DIRECTORY && !can_redirect)
+        return find_folder(x, path);
+    if (is_folder_of && can_redirect)
+        found.kind = LOOKUP_DIRECTORY;
+    return found;
+}
+
 static void handle(struct exchange *x)
 {
     struct str path = x->req.path;
     struct lookup found;
 
     if (x->req.method != METHOD_GET && x->req.method != METHOD_HEAD) {
-        answer_method(x);
+        exchange_refuse_method(x, allowed);
         return;
     }
     assert(path.p != NULL); /* only OPTIONS and CONNECT come without a path */
     path.p += x->route->strip_n;
     path.n -= x->route->strip_n;
     if (path.n == 0) { /* the route of an alias itself, without its '/' */
-        redirect_to_folder(x);
-        return;
+        if (x->route->config->scope.redirects_folders) {
+            redirect_to_folder(x);
+            return;
+        }
+        path = STR("/");
     }
-    found = find(x, path);
+    found = find_file(x, path);
     switch (found.kind) {
     case LOOKUP_FILE:
         answer_file(x, found.file);

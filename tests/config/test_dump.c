@@ -28,7 +28,13 @@ static const char *const texts[] = {
     "    routes:\n"
     "      - {exact: /x, methods: [GET, PUT], request_headers: {X-A: '*', X-B: 'it''s'}}\n"
     "      - {regex: '^/a: (b)', root: /b}\n"
-    "      - {path: /, methods: GET}\n",
+    "      - {path: /, methods: GET}\n"
+    "      - {path: /r, redirect: /x?y}\n"
+    "      - {path: /s, redirect: {to: 'https://a/$$', status: 308}}\n"
+    "      - {path: /w, rewrite: [{match: '^/w(.*)', to: $1}], try: [$path, =410]}\n"
+    "      - {path: /t, respond: 204}\n"
+    "      - {path: /u, respond: {body: 'it''s: {}', status: 418}}\n"
+    "      - {path: /v, status_page: on}\n",
     "sites: [{hosts: b, root: /b}, {hosts: a, root: /a, dotfiles: show, index: off}]\n",
 };
 
