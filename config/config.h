@@ -155,8 +155,9 @@ struct config {
     /* listening: every address once, in the order written; "8080" stands here as two */
     struct listen {
         struct address address;
-        bool is_wildcard_ipv6; /* came from a bare port: skipped where the machine has no IPv6 */
-        size_t default_site;   /* answers here when no host matches */
+        bool is_wildcard_ipv6;   /* came from a bare port: skipped where the machine has no IPv6 */
+        size_t default_site;     /* answers here when no host matches */
+        bool has_proxy_protocol; /* connections begin with a PROXY header, from trusted_proxies */
         unsigned line;
     } * listens;
     size_t listen_count;

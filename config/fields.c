@@ -188,14 +188,17 @@ static void write_listens(const struct config *config, unsigned indent, struct b
     char text[ADDRESS_TEXT_MAX];
 
     for (size_t i = 0; i < config->listen_count; i++) {
+        bool has_proxy = config->listens[i].has_proxy_protocol;
+
         if (is_pair(config, i)) {
             snprintf(text, sizeof(text), "*:%u", address_port(&config->listens[i].address));
             i++;
         } else {
             address_format(&config->listens[i].address, text);
         }
-        buf_printf(out, "\n%*s  - ", (int)indent, "");
+        buf_printf(out, "\n%*s  - %s", (int)indent, "", has_proxy ? "{address: " : "");
         field_write_text(str_of(text), out);
+        buf_add(out, str_of(has_proxy ? ", proxy_protocol: on}" : ""));
     }
 }
 

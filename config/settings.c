@@ -46,7 +46,9 @@ const struct setting settings[] = {
 
     { "listen", SET_LISTEN, SERVER(listens), "8080", .heading = "listening",
       .help = "an address or a list of them: 8080 or \"*:8080\" (every address, IPv4 and IPv6), "
-              "127.0.0.1:8080, \"[::1]:8080\", localhost:8080, unix:/run/remuda-http.sock" },
+              "127.0.0.1:8080, \"[::1]:8080\", localhost:8080, unix:/run/remuda-http.sock; or "
+              "{address: 8080, proxy_protocol: on} behind a load balancer, one of "
+              "trusted_proxies, that sends the PROXY protocol, version 1 or 2" },
     { "listen_backlog", SET_UNSIGNED, SERVER(backlog), "4096", .min = 1, .max = 65535,
       .help = "connections that the kernel queues for each listening socket" },
     { "defer_accept", SET_DURATION, SERVER(defer_accept_ms), "1s", .none = "off", .max = HOUR,
