@@ -107,6 +107,8 @@ struct scope {
     struct error_page *error_pages;
     size_t error_page_count;
     struct access_list access;
+    char *auth_basic;           /* realm: who asks must say who he is; NULL or "": nobody must */
+    char *auth_basic_user_file; /* absolute; set wherever auth_basic is */
     struct method_list allowed_methods; /* count 0: all that the handler knows */
 
     /* routes only: without the right method and fields the route is passed over */

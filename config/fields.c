@@ -93,7 +93,7 @@ static size_t plain_size(enum setting_type type)
 static bool is_string(enum setting_type type)
 {
     return type == SET_ACCOUNT || type == SET_MEDIA_TYPE || type == SET_CHARSET ||
-           type == SET_PATH || type == SET_SOCKET_PATH;
+           type == SET_PATH || type == SET_SOCKET_PATH || type == SET_REALM;
 }
 
 void field_copy(const struct setting *row, const void *from, void *to)
@@ -291,6 +291,7 @@ void field_write(const struct setting *row, const struct config *config, const v
     case SET_ACCOUNT:
     case SET_MEDIA_TYPE:
     case SET_CHARSET:
+    case SET_REALM:
     case SET_PATH:
     case SET_SOCKET_PATH:
         write_text_or_none(row, CONST_FIELD(base, row, char *), out);

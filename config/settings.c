@@ -174,6 +174,12 @@ const struct setting settings[] = {
     { "allowed_methods", SET_METHODS, EVERY(allowed_methods), "off", .none = "off",
       .example = "[GET, HEAD, OPTIONS]",
       .help = "other methods are answered 405; GET brings HEAD with it; off: all that there are" },
+    { "auth_basic", SET_REALM, EVERY(auth_basic), "off", .none = "off",
+      .help = "name of what needs a user and a password, of auth_basic_user_file; others are "
+              "answered 401; use it over TLS" },
+    { "auth_basic_user_file", SET_PATH, EVERY(auth_basic_user_file), .example = "/etc/remuda/users",
+      .help = "lines of USER:HASH, the hash made by mkpasswd -m yescrypt or htpasswd -nB (bcrypt, "
+              "yescrypt, sha512, sha256); read by the workers at start and reload" },
 
     { "sites", SET_STRUCTURE, SCOPE_SERVER, .example = "[{hosts: example.org, root: www}]",
       .help = "a list of sites, chosen by the request's host" },
@@ -367,6 +373,9 @@ void setting_describe(const struct setting *row, struct buf *out)
         break;
     case SET_CHARSET:
         buf_add(out, STR("a charset, as in utf-8"));
+        break;
+    case SET_REALM:
+        buf_add(out, STR("a text that people are shown, as in 'Staff only'"));
         break;
     case SET_PATH:
     case SET_SOCKET_PATH:

@@ -25,6 +25,7 @@ enum setting_type {
     SET_ACCOUNT,     /* char *: a user's or group's name or id */
     SET_MEDIA_TYPE,  /* char * */
     SET_CHARSET,     /* char *, "" for none */
+    SET_REALM,       /* char *, "" for none */
     SET_PATH,        /* char *, absolute; NULL for none */
     SET_SOCKET_PATH, /* char *, the same and short enough for a Unix socket */
     SET_ACCESS_LOG,  /* int, an index into config->access_logs */

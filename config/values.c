@@ -237,6 +237,7 @@ static void read_text(struct value_reader *r, const struct setting *row,
         text.n = 0;
     else if (row->type == SET_MEDIA_TYPE ? !is_media_type(text)
              : row->type == SET_CHARSET  ? !is_token(text)
+             : row->type == SET_REALM    ? text.n > 128
                                          : !is_account(text)) {
         value_refuse(r, row, item);
         return;
@@ -560,6 +561,7 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
     case SET_ACCOUNT:
     case SET_MEDIA_TYPE:
     case SET_CHARSET:
+    case SET_REALM:
         read_text(r, row, item, FIELD(base, row, char *));
         break;
     case SET_PATH:

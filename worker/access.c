@@ -4,6 +4,7 @@
 
 #include "common/buf.h"
 #include "common/xmalloc.h"
+#include "worker/basic_auth.h"
 #include "worker/forwarded.h"
 #include "worker/generation.h"
 #include "worker/handler.h"
@@ -13,6 +14,8 @@ struct access {
     const struct method_list *methods; /* NULL: all */
     unsigned method_bits;              /* 1 << enum method, of those that have one */
     struct buf allow;                  /* "GET, HEAD" */
+    const struct htpasswd *users;      /* NULL: nobody needs a password */
+    struct buf challenge;              /* value of WWW-Authenticate */
 };
 
 static void compile_methods(struct access *access, const struct method_list *methods)
@@ -29,17 +32,45 @@ static void compile_methods(struct access *access, const struct method_list *met
     }
 }
 
-struct access *access_new(const struct scope *scope)
+static bool needs_user(const struct scope *scope)
 {
+    return scope->auth_basic != NULL && scope->auth_basic[0] != '\0';
+}
+
+/* RFC 7617, 2: the realm is a quoted-string, and the client shall send UTF-8. */
+static void make_challenge(struct buf *out, struct str realm)
+{
+    buf_add(out, STR("Basic realm=\""));
+    for (size_t i = 0; i < realm.n; i++) {
+        if (realm.p[i] == '"' || realm.p[i] == '\\')
+            buf_add_char(out, '\\');
+        buf_add_char(out, realm.p[i]);
+    }
+    buf_add(out, STR("\", charset=\"UTF-8\""));
+}
+
+bool access_new(const struct scope *scope, struct htpasswd **passwords, struct access **out,
+                char **why)
+{
+    const struct htpasswd *users = NULL;
     struct access *access;
 
-    if (scope->access.count == 0 && scope->allowed_methods.count == 0)
-        return NULL;
-    access = xcalloc(1, sizeof(*access));
+    *out = NULL;
+    if (needs_user(scope)) {
+        users = htpasswd_load(passwords, scope->auth_basic_user_file, why);
+        if (users == NULL)
+            return false;
+    }
+    if (users == NULL && scope->access.count == 0 && scope->allowed_methods.count == 0)
+        return true;
+    *out = access = xcalloc(1, sizeof(*access));
     access->rules = &scope->access;
     if (scope->allowed_methods.count > 0)
         compile_methods(access, &scope->allowed_methods);
-    return access;
+    access->users = users;
+    if (users != NULL)
+        make_challenge(&access->challenge, str_of(scope->auth_basic));
+    return true;
 }
 
 void access_free(struct access **access)
@@ -47,6 +78,7 @@ void access_free(struct access **access)
     if (*access == NULL)
         return;
     buf_fini(&(*access)->allow);
+    buf_fini(&(*access)->challenge);
     free(*access);
     *access = NULL;
 }
@@ -91,16 +123,55 @@ static void refuse_method(struct exchange *x, const struct access *access)
     exchange_error(x, 405);
 }
 
+static void act_on(struct exchange *x, enum auth_verdict verdict)
+{
+    switch (verdict) {
+    case AUTH_GOOD:
+        x->next(x);
+        return;
+    case AUTH_NONE:
+    case AUTH_BAD:
+        response_add_field(&x->res, STR("WWW-Authenticate"), buf_str(&x->route->access->challenge));
+        exchange_error(x, 401);
+        return;
+    case AUTH_BUSY:
+        response_add_field(&x->res, STR("Retry-After"), STR("1"));
+        exchange_error(x, 503);
+        return;
+    case AUTH_LATER:
+        return;
+    }
+}
+
+static void on_verdict(struct exchange *x)
+{
+    act_on(x, x->auth_verdict);
+}
+
+static void check_user(struct exchange *x)
+{
+    struct credentials given;
+
+    if (!credentials_read(&x->req, &x->pool, &given)) {
+        act_on(x, AUTH_NONE);
+        return;
+    }
+    x->user = given.user;
+    act_on(x, basic_auth_check(x->auth, x, x->route->access->users, &given, on_verdict));
+}
+
 void access_check(struct exchange *x, void (*next)(struct exchange *x))
 {
     const struct access *access = x->route->access;
     struct cidr address = cidr_of(x->remote);
 
-    if (!is_address_allowed(access->rules, &address)) {
+    x->next = next;
+    if (!is_address_allowed(access->rules, &address))
         exchange_error(x, 403);
-    } else if (!is_method_allowed(access, &x->req)) {
+    else if (!is_method_allowed(access, &x->req))
         refuse_method(x, access);
-    } else {
+    else if (access->users != NULL)
+        check_user(x);
+    else
         next(x);
-    }
 }

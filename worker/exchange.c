@@ -4,6 +4,7 @@
 
 #include "common/xmalloc.h"
 #include "worker/acceptor.h"
+#include "worker/basic_auth.h"
 #include "worker/conn.h"
 #include "worker/generation.h"
 #include "worker/internal.h"
@@ -25,6 +26,9 @@ struct exchange *exchange_new(struct worker *w)
     x->clock = &w->clock;
     x->counters = w->counters;
     x->offload = w->offload;
+    x->auth = w->auth;
+    x->auth_verdict = AUTH_NONE;
+    x->user = STR_NONE;
     x->gen = generation_get(w->gen);
     x->route = NULL;
     x->head = NULL;

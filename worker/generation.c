@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "worker/access.h"
+#include "worker/htpasswd.h"
 #include "worker/root_index.h"
 #include "worker/site_index.h"
 
@@ -124,7 +125,8 @@ static bool make_route(struct generation *gen, struct root_index *roots, const s
     to->strip_n = scope->alias != NULL && strcmp(from->path, "/") != 0 ? strlen(from->path) : 0;
     to->log = scope->access_log == ACCESS_LOG_OFF ? NULL : gen->logs[scope->access_log];
     to->max_ranges = scope->max_ranges;
-    to->access = access_new(scope);
+    if (!access_new(scope, &gen->passwords, &to->access, why))
+        return false;
     to->docroot = make_docroot(gen, roots, from, why);
     return to->docroot != NULL;
 }
@@ -228,6 +230,7 @@ void generation_put(struct generation **genp)
         access_log_free(&gen->logs[i]);
     free(gen->logs);
     free_sites(gen);
+    htpasswd_free(&gen->passwords);
     for (size_t i = 0; i < gen->index_count; i++)
         site_index_free(&gen->indexes[i]);
     free(gen->indexes);
