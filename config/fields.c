@@ -322,6 +322,7 @@ void field_write(const struct setting *row, const struct config *config, const v
     case SET_METHODS:
     case SET_NETWORKS:
     case SET_REAL_IP:
+    case SET_LIMIT_REQ:
         access_field_write(row, base, out);
         break;
     case SET_GROUP:

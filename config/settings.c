@@ -174,6 +174,14 @@ const struct setting settings[] = {
     { "allowed_methods", SET_METHODS, EVERY(allowed_methods), "off", .none = "off",
       .example = "[GET, HEAD, OPTIONS]",
       .help = "other methods are answered 405; GET brings HEAD with it; off: all that there are" },
+    { "limit_req", SET_LIMIT_REQ, EVERY(limit_req), "off", .none = "off",
+      .example = "{rate: 10/s, burst: 20, status: 429}",
+      .help = "requests of one client, over all workers: at this rate, and burst more at once; "
+              "others get the status (429) and Retry-After; counted for all routes that inherit "
+              "it together, IPv6 by /64; 600/m is 10/s in other words" },
+    { "limit_conn", SET_COUNT, EVERY(limit_conn), "off", .none = "off", .max = 60000,
+      .help = "requests of one client that are being answered at a time, over all workers and all "
+              "routes with a limit_conn; others get 503 and Retry-After" },
     { "auth_basic", SET_REALM, EVERY(auth_basic), "off", .none = "off",
       .help = "name of what needs a user and a password, of auth_basic_user_file; others are "
               "answered 401; use it over TLS" },
@@ -401,6 +409,7 @@ void setting_describe(const struct setting *row, struct buf *out)
     case SET_METHODS:
     case SET_NETWORKS:
     case SET_REAL_IP:
+    case SET_LIMIT_REQ:
         access_value_describe(row, out);
         break;
     case SET_GROUP:

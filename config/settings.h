@@ -36,6 +36,7 @@ enum setting_type {
     SET_LISTEN,      /* config->listens and listen_count */
     SET_ACCESS,      /* struct access_list */
     SET_NETWORKS,    /* struct network_list */
+    SET_LIMIT_REQ,   /* struct limit_req */
     SET_REAL_IP,     /* enum real_ip_header */
     SET_METHODS,     /* struct method_list */
     SET_GROUP, /* a map of further settings, whose scope is in `group`; "off" sets the field to 0 */

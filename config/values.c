@@ -590,6 +590,7 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
     case SET_METHODS:
     case SET_NETWORKS:
     case SET_REAL_IP:
+    case SET_LIMIT_REQ:
     case SET_GROUP:
     case SET_STRUCTURE:
         break;

@@ -3,7 +3,7 @@
  * compiled at load; a route that checks nothing has none and pays one branch.
  *
  * In this order, the first refusal is the answer: `access` (403), `allowed_methods` (405; 501),
- * `auth_basic` (401; 503 if too many wait).
+ * `limit_req` (429), `limit_conn` (503), `auth_basic` (401; 503 if too many wait).
  */
 #ifndef WORKER_ACCESS_H
 #define WORKER_ACCESS_H

@@ -27,6 +27,9 @@ struct exchange *exchange_new(struct worker *w)
     x->counters = w->counters;
     x->offload = w->offload;
     x->auth = w->auth;
+    x->limits = &w->shared->limits;
+    x->ledger = w->ledger;
+    x->held = LIMITS_UNCOUNTED;
     x->auth_verdict = AUTH_NONE;
     x->user = STR_NONE;
     x->gen = generation_get(w->gen);
@@ -46,6 +49,8 @@ void exchange_free(struct worker *w, struct exchange *x)
 {
     if (x->holder != NULL)
         *x->holder = NULL;
+    if (x->held >= 0)
+        limits_release(x->limits, x->ledger, x->held);
     response_reset(&x->res);
     pool_reset(&x->pool);
     generation_put(&x->gen);

@@ -20,6 +20,7 @@ struct basic_auth;
 struct clock;
 struct conn;
 struct generation;
+struct limits;
 struct live_route;
 struct offload;
 struct shared_slot;
@@ -32,6 +33,9 @@ struct exchange {
     struct shared_slot *counters;   /* the worker's */
     struct offload *offload;        /* the worker's helper thread */
     struct basic_auth *auth;        /* the worker's */
+    struct limits *limits;          /* of all workers */
+    int ledger;                     /* of this worker in `limits` */
+    int held;                       /* place in `limits` that it counts in; negative: none */
     struct generation *gen;         /* one reference */
     const struct live_route *route; /* where the request went; part of gen; NULL: not routed */
     const char *head;               /* the request's bytes, for views in `req`; input or pool */

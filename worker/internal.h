@@ -81,6 +81,7 @@ struct worker {
 
     ev_io file_watch;        /* inotify of the current generation */
     struct basic_auth *auth; /* owned */
+    int ledger;              /* in shared->limits */
     struct offload *offload; /* work for the helper thread; owned */
     ev_io offload_io;
 };

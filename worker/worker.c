@@ -443,6 +443,7 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     deadlines_init(&w->deadlines);
     w->offload = offload_new(OFFLOAD_JOBS);
     w->auth = basic_auth_new();
+    w->ledger = limits_open_ledger(&w->shared->limits, getpid());
     ev_now_update(loop);
     clock_update(&w->clock, ev_now(loop));
     if (w->offload != NULL && w->auth != NULL)
