@@ -27,7 +27,7 @@ DEPFLAGS := -MMD -MP
 override CPPFLAGS += -I. -D_GNU_SOURCE -DREMUDA_VERSION='"$(VERSION)"' -DXXH_INLINE_ALL
 WARN     := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
             -Wvla -Wno-unused-parameter
-LIBS     := -lev -lyaml -lpcre2-8 -lpthread
+LIBS     := -lev -lyaml -lcrypt -lpcre2-8 -lpthread
 ifdef SANITIZE
 override CFLAGS  += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=$(SANITIZE)
@@ -97,7 +97,7 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libremuda.a
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # One clear line instead of a compiler's error for each file. Stamps: asked once in each folder.
-$(BUILD)/.have-libraries: NEEDS := ev.h yaml.h xxhash.h pcre2posix.h
+$(BUILD)/.have-libraries: NEEDS := ev.h yaml.h crypt.h xxhash.h pcre2posix.h
 $(BUILD)/.have-criterion: NEEDS := criterion/criterion.h
 $(BUILD)/.have-%: | $(DEPS_FIRST)
 	@mkdir -p $(@D)

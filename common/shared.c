@@ -26,6 +26,10 @@ struct shared *shared_new(int *memfd)
         return NULL;
     if (ftruncate(fd, sizeof(*shared)) == 0)
         shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (shared != MAP_FAILED && limits_init(&shared->limits) < 0) {
+        munmap(shared, sizeof(*shared));
+        shared = MAP_FAILED;
+    }
     if (shared == MAP_FAILED) {
         int saved_errno = errno;
 

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/limits.h"
+
 enum { SHARED_SLOTS_MAX = 1024 };
 
 /* One row makes the enum, the name and the meaning. */
@@ -54,6 +56,7 @@ struct shared {
     _Atomic uint64_t generation; /* the newest committed config generation */
     _Atomic uint64_t respawns;   /* workers started in place of one that died */
     struct shared_slot slots[SHARED_SLOTS_MAX];
+    struct limits limits; /* large, and mostly never touched */
 };
 
 /* A new zeroed block in a memfd; its pages are allocated when a slot is first used. NULL: errno. */

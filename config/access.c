@@ -7,6 +7,7 @@
 #include "config/utf8.h"
 
 enum { RULES_MAX = 65536, METHODS_MAX = 32, METHOD_MAX = 32 /* bytes */ };
+enum { RATE_MAX = 1000000, BURST_MAX = 100000 };
 
 #define FIELD(base, row, type) ((type *)(void *)((char *)(base) + (row)->offset))
 #define CONST_FIELD(base, row, type) \
@@ -21,7 +22,8 @@ const char *const real_ip_header_names[REAL_IP_COUNT] = { "off", "X-Forwarded-Fo
 
 bool access_has_type(enum setting_type type)
 {
-    return type == SET_ACCESS || type == SET_METHODS || type == SET_NETWORKS || type == SET_REAL_IP;
+    return type == SET_ACCESS || type == SET_METHODS || type == SET_NETWORKS ||
+           type == SET_REAL_IP || type == SET_LIMIT_REQ;
 }
 
 /* ---- reading ---- */
@@ -159,6 +161,76 @@ static void read_real_ip(struct value_reader *r, const struct setting *row,
     value_refuse(r, row, item);
 }
 
+/* "10/s" or "600/m". */
+static bool parse_rate(struct str text, struct limit_req *limit)
+{
+    struct str per = text, digits = str_cut(&per, '/');
+    uint64_t rate;
+
+    if (!str_to_u64(digits, &rate) || rate < 1 || rate > RATE_MAX || digits.p[0] == '0' ||
+        per.p == NULL || (!str_eq(per, STR("s")) && !str_eq(per, STR("m"))))
+        return false;
+    limit->rate = (unsigned)rate;
+    limit->is_per_minute = per.p[0] == 'm';
+    return true;
+}
+
+static bool parse_between(struct str text, unsigned least, unsigned most, unsigned *value)
+{
+    uint64_t number;
+
+    if (!str_to_u64(text, &number) || number < least || number > most)
+        return false;
+    *value = (unsigned)number;
+    return true;
+}
+
+static void read_limit_part(struct value_reader *r, const struct yaml_item *at,
+                            struct limit_req *limit)
+{
+    struct str text = is_text(at->value) ? at->value->text : STR("");
+
+    if (at->value->kind == YAML_BROKEN)
+        return;
+    if (is_word(at->key, "rate")) {
+        if (!parse_rate(text, limit))
+            FAIL(r, at->value,
+                 "\"rate\" takes a whole number from 1 to %d for a second or a "
+                 "minute, as in 10/s or 600/m",
+                 RATE_MAX);
+    } else if (is_word(at->key, "burst")) {
+        if (!parse_between(text, 0, BURST_MAX, &limit->burst))
+            FAIL(r, at->value, "\"burst\" takes a whole number from 0 to %d", BURST_MAX);
+    } else if (is_word(at->key, "status")) {
+        if (!parse_between(text, 400, 599, &limit->status))
+            FAIL(r, at->value, "\"status\" takes a status from 400 to 599, as in 429");
+    } else {
+        FAIL(r, at->key,
+             "unknown setting \"%s\" of \"limit_req\"; it has \"rate\", \"burst\" and "
+             "\"status\"",
+             utf8_short(at->key->text).text);
+    }
+}
+
+static void read_limit_req(struct value_reader *r, const struct setting *row,
+                           const struct yaml_item *item, struct limit_req *limit)
+{
+    const struct yaml_node *value = item->value;
+
+    *limit =
+        (struct limit_req){ .status = 429, .line = value->mark.line, .column = value->mark.column };
+    if (is_off(value))
+        return;
+    if (value->kind != YAML_MAP) {
+        value_refuse(r, row, item);
+        return;
+    }
+    for (const struct yaml_item *at = value->items; at != NULL; at = at->next)
+        read_limit_part(r, at, limit);
+    if (yaml_map_find(value, "rate") == NULL)
+        FAIL(r, value, "\"limit_req\" needs \"rate\", as in %s", row->example);
+}
+
 /* Upper case, for methods are (RFC 9110, 9.1), and of the letters that methods have. */
 static bool is_method(struct str text)
 {
@@ -216,6 +288,8 @@ void access_value_read(struct value_reader *r, const struct setting *row,
         read_methods(r, row, item, FIELD(base, row, struct method_list));
     else if (row->type == SET_NETWORKS)
         read_networks(r, row, item, FIELD(base, row, struct network_list));
+    else if (row->type == SET_LIMIT_REQ)
+        read_limit_req(r, row, item, FIELD(base, row, struct limit_req));
     else if (row->type == SET_REAL_IP)
         read_real_ip(r, row, item, FIELD(base, row, enum real_ip_header));
 }
@@ -228,6 +302,8 @@ void access_value_describe(const struct setting *row, struct buf *out)
         buf_printf(out, "a list of methods, as in %s", row->example);
     else if (row->type == SET_NETWORKS)
         buf_printf(out, "a network or a list of them, as in %s", row->example);
+    else if (row->type == SET_LIMIT_REQ)
+        buf_printf(out, "a map of rate, burst and status, as in %s", row->example);
     else if (row->type == SET_REAL_IP)
         for (unsigned i = 0; i < REAL_IP_COUNT; i++)
             buf_printf(out, "%s%s",
@@ -266,6 +342,8 @@ void access_field_copy(const struct setting *row, const void *from, void *to)
     else if (row->type == SET_METHODS)
         copy_methods(CONST_FIELD(from, row, struct method_list),
                      FIELD(to, row, struct method_list));
+    else if (row->type == SET_LIMIT_REQ)
+        *FIELD(to, row, struct limit_req) = *CONST_FIELD(from, row, struct limit_req);
     /* The other types stand at the top level only, which nobody inherits whole. */
 }
 
@@ -317,12 +395,26 @@ static void write_methods(const struct method_list *methods, struct buf *out)
     }
 }
 
+static void write_limit_req(const struct setting *row, const struct limit_req *limit,
+                            struct buf *out)
+{
+    if (limit->rate == 0)
+        buf_printf(out, " %s", row->none);
+    else
+        buf_printf(out, " {rate: %u/%c, burst: %u, status: %u}", limit->rate,
+                   limit->is_per_minute ? 'm' : 's', limit->burst, limit->status);
+}
+
 void access_field_write(const struct setting *row, const void *base, struct buf *out)
 {
     size_t start;
 
     if (row->type == SET_REAL_IP) {
         buf_printf(out, " %s", real_ip_header_names[*CONST_FIELD(base, row, enum real_ip_header)]);
+        return;
+    }
+    if (row->type == SET_LIMIT_REQ) {
+        write_limit_req(row, CONST_FIELD(base, row, struct limit_req), out);
         return;
     }
     buf_add(out, STR(" ["));

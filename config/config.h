@@ -70,6 +70,14 @@ struct network_list {
     size_t count;
 };
 
+/* `limit_req`: a bucket of `burst` + 1 requests for each client, filled again at `rate`. */
+struct limit_req {
+    unsigned rate; /* 0: no limit */
+    bool is_per_minute;
+    unsigned burst, status;
+    unsigned line, column; /* where it was written: those who inherit it share its buckets */
+};
+
 /* Where a trusted proxy tells who its client is. */
 enum real_ip_header {
     REAL_IP_OFF,
@@ -107,6 +115,10 @@ struct scope {
     struct error_page *error_pages;
     size_t error_page_count;
     struct access_list access;
+    struct limit_req limit_req;
+    uint64_t limit_conn;        /* requests of one client under way at a time; 0: no limit */
+    char *auth_basic;           /* realm: who asks must say who he is; NULL or "": nobody must */
+    char *auth_basic_user_file; /* absolute; set wherever auth_basic is */
     struct method_list allowed_methods; /* count 0: all that the handler knows */
     struct words tries;     /* paths looked up in turn, "=404" as the last; empty: the path */
     bool redirects_folders; /* else a folder without its '/' is answered by its index */
@@ -172,8 +184,9 @@ struct config {
     /* listening: every address once, in the order written; "8080" stands here as two */
     struct listen {
         struct address address;
-        bool is_wildcard_ipv6; /* came from a bare port: skipped where the machine has no IPv6 */
-        size_t default_site;   /* answers here when no host matches */
+        bool is_wildcard_ipv6;   /* came from a bare port: skipped where the machine has no IPv6 */
+        size_t default_site;     /* answers here when no host matches */
+        bool has_proxy_protocol; /* connections begin with a PROXY header, from trusted_proxies */
         unsigned line;
     } * listens;
     size_t listen_count;

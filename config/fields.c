@@ -94,7 +94,7 @@ static size_t plain_size(enum setting_type type)
 static bool is_string(enum setting_type type)
 {
     return type == SET_ACCOUNT || type == SET_MEDIA_TYPE || type == SET_CHARSET ||
-           type == SET_PATH || type == SET_SOCKET_PATH;
+           type == SET_PATH || type == SET_SOCKET_PATH || type == SET_REALM;
 }
 
 void field_copy(const struct setting *row, const void *from, void *to)
@@ -214,14 +214,17 @@ static void write_listens(const struct config *config, unsigned indent, struct b
     char text[ADDRESS_TEXT_MAX];
 
     for (size_t i = 0; i < config->listen_count; i++) {
+        bool has_proxy = config->listens[i].has_proxy_protocol;
+
         if (is_pair(config, i)) {
             snprintf(text, sizeof(text), "*:%u", address_port(&config->listens[i].address));
             i++;
         } else {
             address_format(&config->listens[i].address, text);
         }
-        buf_printf(out, "\n%*s  - ", (int)indent, "");
+        buf_printf(out, "\n%*s  - %s", (int)indent, "", has_proxy ? "{address: " : "");
         field_write_text(str_of(text), out);
+        buf_add(out, str_of(has_proxy ? ", proxy_protocol: on}" : ""));
     }
 }
 
@@ -321,6 +324,7 @@ void field_write(const struct setting *row, const struct config *config, const v
     case SET_ACCOUNT:
     case SET_MEDIA_TYPE:
     case SET_CHARSET:
+    case SET_REALM:
     case SET_PATH:
     case SET_SOCKET_PATH:
         write_text_or_none(row, CONST_FIELD(base, row, char *), out);
@@ -360,6 +364,7 @@ void field_write(const struct setting *row, const struct config *config, const v
     case SET_METHODS:
     case SET_NETWORKS:
     case SET_REAL_IP:
+    case SET_LIMIT_REQ:
         access_field_write(row, base, out);
         break;
     case SET_GROUP:

@@ -97,6 +97,24 @@ static void check_head_size(const struct config *config, const struct yaml_node 
                      sum);
 }
 
+/* Nobody could be believed: every connection would be closed. */
+static void check_proxy_protocol(const struct config *config, const struct yaml_node *map,
+                                 struct config_errors *errors)
+{
+    const struct yaml_item *item = yaml_map_find(map, "listen");
+
+    for (size_t i = 0; i < config->listen_count; i++) {
+        if (!config->listens[i].has_proxy_protocol || config->trusted_proxies.count > 0)
+            continue;
+        assert(item != NULL); /* the default has none */
+        config_error_add(errors, item->value->mark.line, item->value->mark.column,
+                         item->value->mark.width,
+                         "\"proxy_protocol\" is taken from \"trusted_proxies\" only, and there "
+                         "are none; add them, as in trusted_proxies: 10.0.0.0/8");
+        return;
+    }
+}
+
 static void read_settings(struct value_reader *r, const struct yaml_node *map)
 {
     struct scope server = { 0 };
@@ -109,6 +127,7 @@ static void read_settings(struct value_reader *r, const struct yaml_node *map)
     sites_read(r, map, &server);
     derive_run_files(r->config, map);
     check_head_size(r->config, map, r->errors);
+    check_proxy_protocol(r->config, map, r->errors);
     scope_fini(&server);
 }
 

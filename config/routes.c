@@ -150,6 +150,17 @@ static void add_route(struct site *site, const struct route *route)
     site->routes[site->route_count++] = *route;
 }
 
+/* A password that nobody can know is a mistake, not a lock. */
+static void check_users(struct value_reader *r, const struct yaml_node *map,
+                        const struct scope *scope)
+{
+    if (scope->auth_basic != NULL && scope->auth_basic[0] != '\0' &&
+        scope->auth_basic_user_file == NULL)
+        FAIL(r, map,
+             "\"auth_basic\" needs \"auth_basic_user_file\", as in auth_basic_user_file: "
+             "/etc/remuda/users");
+}
+
 static void read_route(struct value_reader *r, struct site *site, const struct yaml_node *node,
                        const struct scope *parent)
 {
@@ -173,6 +184,7 @@ static void read_route(struct value_reader *r, struct site *site, const struct y
     }
     check_alias(r, node, &route);
     check_kind(r, node, &route);
+    check_users(r, node, &route.scope);
     if (site->route_count == ROUTES_MAX)
         FAIL(r, node, "a site has at most %d routes", ROUTES_MAX);
     add_route(site, &route);
@@ -285,10 +297,12 @@ void routes_finish(struct value_reader *r, struct site *site, const struct yaml_
     bool is_folder_named =
         yaml_map_find(map, "root") != NULL || yaml_map_find(root_map, "root") != NULL;
 
-    if (!has_last_route(site))
+    if (!has_last_route(site)) {
+        check_users(r, map, scope);
         add_route(site, &(struct route){ .match = MATCH_PREFIX,
                                          .path = xstrdup("/"),
                                          .scope = scope_copy(scope) });
+    }
     assert(site->routes != NULL);
     qsort(site->routes, site->route_count, sizeof(*site->routes), by_turn);
     refuse_twin_routes(r, site);

@@ -46,7 +46,9 @@ const struct setting settings[] = {
 
     { "listen", SET_LISTEN, SERVER(listens), "8080", .heading = "listening",
       .help = "an address or a list of them: 8080 or \"*:8080\" (every address, IPv4 and IPv6), "
-              "127.0.0.1:8080, \"[::1]:8080\", localhost:8080, unix:/run/remuda-http.sock" },
+              "127.0.0.1:8080, \"[::1]:8080\", localhost:8080, unix:/run/remuda-http.sock; or "
+              "{address: 8080, proxy_protocol: on} behind a load balancer, one of "
+              "trusted_proxies, that sends the PROXY protocol, version 1 or 2" },
     { "listen_backlog", SET_UNSIGNED, SERVER(backlog), "4096", .min = 1, .max = 65535,
       .help = "connections that the kernel queues for each listening socket" },
     { "defer_accept", SET_DURATION, SERVER(defer_accept_ms), "1s", .none = "off", .max = HOUR,
@@ -195,6 +197,20 @@ const struct setting settings[] = {
     { "allowed_methods", SET_METHODS, EVERY(allowed_methods), "off", .none = "off",
       .example = "[GET, HEAD, OPTIONS]",
       .help = "other methods are answered 405; GET brings HEAD with it; off: all that there are" },
+    { "limit_req", SET_LIMIT_REQ, EVERY(limit_req), "off", .none = "off",
+      .example = "{rate: 10/s, burst: 20, status: 429}",
+      .help = "requests of one client, over all workers: at this rate, and burst more at once; "
+              "others get the status (429) and Retry-After; counted for all routes that inherit "
+              "it together, IPv6 by /64; 600/m is 10/s in other words" },
+    { "limit_conn", SET_COUNT, EVERY(limit_conn), "off", .none = "off", .max = 60000,
+      .help = "requests of one client that are being answered at a time, over all workers and all "
+              "routes with a limit_conn; others get 503 and Retry-After" },
+    { "auth_basic", SET_REALM, EVERY(auth_basic), "off", .none = "off",
+      .help = "name of what needs a user and a password, of auth_basic_user_file; others are "
+              "answered 401; use it over TLS" },
+    { "auth_basic_user_file", SET_PATH, EVERY(auth_basic_user_file), .example = "/etc/remuda/users",
+      .help = "lines of USER:HASH, the hash made by mkpasswd -m yescrypt or htpasswd -nB (bcrypt, "
+              "yescrypt, sha512, sha256); read by the workers at start and reload" },
 
     { "sites", SET_STRUCTURE, SCOPE_SERVER, .example = "[{hosts: example.org, root: www}]",
       .help = "a list of sites, chosen by the request's host" },
@@ -389,6 +405,9 @@ void setting_describe(const struct setting *row, struct buf *out)
     case SET_CHARSET:
         buf_add(out, STR("a charset, as in utf-8"));
         break;
+    case SET_REALM:
+        buf_add(out, STR("a text that people are shown, as in 'Staff only'"));
+        break;
     case SET_PATH:
     case SET_SOCKET_PATH:
     case SET_ACCESS_LOG:
@@ -422,6 +441,7 @@ void setting_describe(const struct setting *row, struct buf *out)
     case SET_METHODS:
     case SET_NETWORKS:
     case SET_REAL_IP:
+    case SET_LIMIT_REQ:
         access_value_describe(row, out);
         break;
     case SET_GROUP:

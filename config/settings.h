@@ -25,6 +25,7 @@ enum setting_type {
     SET_ACCOUNT,     /* char *: a user's or group's name or id */
     SET_MEDIA_TYPE,  /* char * */
     SET_CHARSET,     /* char *, "" for none */
+    SET_REALM,       /* char *, "" for none */
     SET_PATH,        /* char *, absolute; NULL for none */
     SET_SOCKET_PATH, /* char *, the same and short enough for a Unix socket */
     SET_ACCESS_LOG,  /* int, an index into config->access_logs */
@@ -38,6 +39,7 @@ enum setting_type {
     SET_LISTEN,      /* config->listens and listen_count */
     SET_ACCESS,      /* struct access_list */
     SET_NETWORKS,    /* struct network_list */
+    SET_LIMIT_REQ,   /* struct limit_req */
     SET_REAL_IP,     /* enum real_ip_header */
     SET_METHODS,     /* struct method_list */
     SET_GROUP, /* a map of further settings, whose scope is in `group`; "off" sets the field to 0 */

@@ -237,6 +237,7 @@ static void read_text(struct value_reader *r, const struct setting *row,
         text.n = 0;
     else if (row->type == SET_MEDIA_TYPE ? !value_is_media_type(text)
              : row->type == SET_CHARSET  ? !is_token(text)
+             : row->type == SET_REALM    ? text.n > 128
                                          : !is_account(text)) {
         value_refuse(r, row, item);
         return;
@@ -422,7 +423,8 @@ static void read_error_pages(struct value_reader *r, const struct setting *row,
 
 /* False: refused, and that was said. */
 static bool add_listen(struct value_reader *r, const struct yaml_node *node,
-                       const struct address *address, bool is_wildcard_ipv6)
+                       const struct address *address, bool is_wildcard_ipv6,
+                       bool has_proxy_protocol)
 {
     struct config *config = r->config;
     char text[ADDRESS_TEXT_MAX];
@@ -444,9 +446,36 @@ static bool add_listen(struct value_reader *r, const struct yaml_node *node,
     config->listens[config->listen_count++] = (struct listen){
         .address = *address,
         .is_wildcard_ipv6 = is_wildcard_ipv6,
+        .has_proxy_protocol = has_proxy_protocol,
         .line = r->is_default ? 0 : node->mark.line,
     };
     return true;
+}
+
+/* {address: 8080, proxy_protocol: on}; NULL: refused, and that was said. */
+static const struct yaml_node *read_listener(struct value_reader *r, const struct yaml_node *map,
+                                             bool *has_proxy_protocol)
+{
+    const struct yaml_item *address = yaml_map_find(map, "address");
+
+    for (const struct yaml_item *at = map->items; at != NULL; at = at->next) {
+        bool is_switch = str_eq(at->key->text, STR("proxy_protocol"));
+
+        if (at == address || at->value->kind == YAML_BROKEN)
+            continue;
+        if (!is_switch)
+            fail(r, at->key,
+                 "unknown setting \"%s\" of a listener; it has \"address\" and "
+                 "\"proxy_protocol\"",
+                 utf8_short(at->key->text).text);
+        else if (at->value->kind == YAML_SCALAR && !at->value->is_null && is_on(at->value->text))
+            *has_proxy_protocol = true;
+        else if (at->value->kind != YAML_SCALAR || !is_any_word(at->value->text, off_words, 3))
+            fail(r, at->value, "\"proxy_protocol\" takes on or off");
+    }
+    if (address == NULL)
+        fail(r, map, "a listener needs \"address\", as in {address: 8080, proxy_protocol: on}");
+    return address != NULL ? address->value : NULL;
 }
 
 static void read_listen(struct value_reader *r, const struct setting *row,
@@ -456,19 +485,24 @@ static void read_listen(struct value_reader *r, const struct setting *row,
 
     field_fini(row, r->config);
     for (const struct yaml_item *at = &first; at != NULL; at = at->next) {
-        struct str text = at->value->text;
+        const struct yaml_node *value = at->value;
+        bool has_proxy_protocol = false;
         struct address addresses[2];
+        struct str text;
         const char *why;
         int count;
 
-        if (!is_good_item(r, row, at->value))
+        if (value->kind == YAML_MAP)
+            value = read_listener(r, value, &has_proxy_protocol);
+        if (value == NULL || !is_good_item(r, row, value))
             continue;
+        text = value->text;
         count = address_parse(text, addresses, &why);
         if (count == 0)
-            fail(r, at->value, "\"listen\" cannot be \"%s\": %s", utf8_short(text).text, why);
+            fail(r, value, "\"listen\" cannot be \"%s\": %s", utf8_short(text).text, why);
         for (int i = 0; i < count; i++)
-            if (!add_listen(r, at->value, &addresses[i],
-                            i == 1 && !str_starts(text, STR("localhost"))))
+            if (!add_listen(r, value, &addresses[i], i == 1 && !str_starts(text, STR("localhost")),
+                            has_proxy_protocol))
                 break;
     }
 }
@@ -480,6 +514,8 @@ static bool has_right_shape(struct value_reader *r, const struct setting *row,
     const struct yaml_node *value = item->value;
     bool takes_list = row->type == SET_LISTEN || row->type == SET_INDEX;
 
+    if (row->type == SET_LISTEN && value->kind == YAML_MAP)
+        return true;
     if (row->type == SET_ERROR_PAGES ? value->kind == YAML_MAP
         : value->kind == YAML_LIST
             ? takes_list && value->count > 0
@@ -532,6 +568,7 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
     case SET_ACCOUNT:
     case SET_MEDIA_TYPE:
     case SET_CHARSET:
+    case SET_REALM:
         read_text(r, row, item, FIELD(base, row, char *));
         break;
     case SET_PATH:
@@ -569,6 +606,7 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
     case SET_METHODS:
     case SET_NETWORKS:
     case SET_REAL_IP:
+    case SET_LIMIT_REQ:
     case SET_GROUP:
     case SET_STRUCTURE:
         break;

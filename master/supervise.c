@@ -184,6 +184,7 @@ static void take_ended(struct master *m, struct process *p, int status)
 {
     process_read_rest(p);
     log_end(p, status);
+    limits_close_ledger(&m->shared->limits, p->pid);
     if (m->slots[p->slot].process == p)
         replace(m, p);
     if (m->slots[p->slot].process == NULL)

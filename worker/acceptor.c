@@ -13,6 +13,7 @@
 #include "worker/conn.h"
 #include "worker/generation.h"
 #include "worker/internal.h"
+#include "worker/proxy_protocol.h"
 
 enum {
     TURN_ACCEPTS = 64, /* in one wake-up of one listener */
@@ -163,6 +164,17 @@ static struct listener *find(struct worker *w, const struct address *address)
     return NULL;
 }
 
+/* What is spoken first on connections to this address. */
+static const struct protocol *protocol_of(const struct worker *w, const struct address *address)
+{
+    const struct config *config = w->gen->config;
+
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (address_eq(&config->listens[i].address, address))
+            return config->listens[i].has_proxy_protocol ? &proxy_protocol : &http1;
+    return &http1;
+}
+
 static void add(struct worker *w, const struct address *address, int fd)
 {
     struct listener *l = xcalloc(1, sizeof(*l));
@@ -170,7 +182,7 @@ static void add(struct worker *w, const struct address *address, int fd)
     l->refs = 1;
     l->worker = w;
     l->transport = &transport_plain;
-    l->protocol = &http1;
+    l->protocol = protocol_of(w, address);
     l->address = *address;
     l->is_wanted = true;
     ev_io_init(&l->io, on_acceptable, fd, EV_READ);
@@ -189,6 +201,7 @@ void listeners_update(struct worker *w, struct address *addresses, int *fds, siz
 
         if (l != NULL) {
             l->is_wanted = true;
+            l->protocol = protocol_of(w, &addresses[i]);
             continue;
         }
         add(w, &addresses[i], fds[i]);

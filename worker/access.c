@@ -1,9 +1,13 @@
 #include "worker/access.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/buf.h"
+#include "common/limits.h"
+#include "common/put.h"
 #include "common/xmalloc.h"
+#include "worker/basic_auth.h"
 #include "worker/forwarded.h"
 #include "worker/generation.h"
 #include "worker/handler.h"
@@ -13,6 +17,12 @@ struct access {
     const struct method_list *methods; /* NULL: all */
     unsigned method_bits;              /* 1 << enum method, of those that have one */
     struct buf allow;                  /* "GET, HEAD" */
+    const struct htpasswd *users;      /* NULL: nobody needs a password */
+    struct buf challenge;              /* value of WWW-Authenticate */
+    const struct limit_req *limit_req; /* rate 0: none */
+    uint64_t interval_us;              /* in which one more request may come */
+    uint64_t purpose[2];               /* tells this rate's buckets from others' */
+    unsigned limit_conn;               /* 0: none */
 };
 
 static void compile_methods(struct access *access, const struct method_list *methods)
@@ -29,17 +39,61 @@ static void compile_methods(struct access *access, const struct method_list *met
     }
 }
 
-struct access *access_new(const struct scope *scope)
+/* A rate that was changed begins with full buckets; one that only moved a line does too. */
+static void compile_limits(struct access *access, const struct scope *scope)
 {
+    const struct limit_req *limit = &scope->limit_req;
+
+    access->limit_conn = (unsigned)scope->limit_conn;
+    access->limit_req = limit;
+    if (limit->rate == 0)
+        return;
+    access->interval_us = (limit->is_per_minute ? 60 : 1) * UINT64_C(1000000) / limit->rate;
+    access->purpose[0] = (uint64_t)limit->line << 32 | limit->column;
+    access->purpose[1] = access->interval_us << 24 | limit->burst;
+}
+
+static bool needs_user(const struct scope *scope)
+{
+    return scope->auth_basic != NULL && scope->auth_basic[0] != '\0';
+}
+
+/* RFC 7617, 2: the realm is a quoted-string, and the client shall send UTF-8. */
+static void make_challenge(struct buf *out, struct str realm)
+{
+    buf_add(out, STR("Basic realm=\""));
+    for (size_t i = 0; i < realm.n; i++) {
+        if (realm.p[i] == '"' || realm.p[i] == '\\')
+            buf_add_char(out, '\\');
+        buf_add_char(out, realm.p[i]);
+    }
+    buf_add(out, STR("\", charset=\"UTF-8\""));
+}
+
+bool access_new(const struct scope *scope, struct htpasswd **passwords, struct access **out,
+                char **why)
+{
+    const struct htpasswd *users = NULL;
     struct access *access;
 
-    if (scope->access.count == 0 && scope->allowed_methods.count == 0)
-        return NULL;
-    access = xcalloc(1, sizeof(*access));
+    *out = NULL;
+    if (needs_user(scope)) {
+        users = htpasswd_load(passwords, scope->auth_basic_user_file, why);
+        if (users == NULL)
+            return false;
+    }
+    if (users == NULL && scope->access.count == 0 && scope->allowed_methods.count == 0 &&
+        scope->limit_req.rate == 0 && scope->limit_conn == 0)
+        return true;
+    *out = access = xcalloc(1, sizeof(*access));
     access->rules = &scope->access;
     if (scope->allowed_methods.count > 0)
         compile_methods(access, &scope->allowed_methods);
-    return access;
+    compile_limits(access, scope);
+    access->users = users;
+    if (users != NULL)
+        make_challenge(&access->challenge, str_of(scope->auth_basic));
+    return true;
 }
 
 void access_free(struct access **access)
@@ -47,6 +101,7 @@ void access_free(struct access **access)
     if (*access == NULL)
         return;
     buf_fini(&(*access)->allow);
+    buf_fini(&(*access)->challenge);
     free(*access);
     *access = NULL;
 }
@@ -91,16 +146,103 @@ static void refuse_method(struct exchange *x, const struct access *access)
     exchange_error(x, 405);
 }
 
+static void act_on(struct exchange *x, enum auth_verdict verdict)
+{
+    switch (verdict) {
+    case AUTH_GOOD:
+        x->next(x);
+        return;
+    case AUTH_NONE:
+    case AUTH_BAD:
+        response_add_field(&x->res, STR("WWW-Authenticate"), buf_str(&x->route->access->challenge));
+        exchange_error(x, 401);
+        return;
+    case AUTH_BUSY:
+        response_add_field(&x->res, STR("Retry-After"), STR("1"));
+        exchange_error(x, 503);
+        return;
+    case AUTH_LATER:
+        return;
+    }
+}
+
+static void on_verdict(struct exchange *x)
+{
+    act_on(x, x->auth_verdict);
+}
+
+static void check_user(struct exchange *x)
+{
+    struct credentials given;
+
+    if (!credentials_read(&x->req, &x->pool, &given)) {
+        act_on(x, AUTH_NONE);
+        return;
+    }
+    x->user = given.user;
+    act_on(x, basic_auth_check(x->auth, x, x->route->access->users, &given, on_verdict));
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void refuse_for(struct exchange *x, unsigned status, uint64_t seconds)
+{
+    char *text = pool_alloc(&x->pool, PUT_U64_MOST);
+
+    response_add_field(&x->res, STR("Retry-After"), str_range(text, put_u64(text, seconds)));
+    exchange_error(x, status);
+}
+
+/* False: answered. */
+static bool take_token(struct exchange *x, const struct access *access, const struct cidr *address)
+{
+    struct siphash client;
+    uint64_t wait_us;
+
+    if (access->limit_req->rate == 0 ||
+        !limits_client(x->limits, address, access->purpose, &client) ||
+        limits_take(x->limits, &client, access->interval_us, access->limit_req->burst, now_us(),
+                    &wait_us))
+        return true;
+    refuse_for(x, access->limit_req->status, wait_us / 1000000 + 1);
+    return false;
+}
+
+/* False: answered. What it holds it gives back when it ends. */
+static bool hold_place(struct exchange *x, const struct access *access, const struct cidr *address)
+{
+    static const uint64_t purpose[2] = { 0, 0 }; /* one count for all routes */
+    struct siphash client;
+
+    if (access->limit_conn == 0 || !limits_client(x->limits, address, purpose, &client))
+        return true;
+    x->held = limits_hold(x->limits, x->ledger, &client, access->limit_conn);
+    if (x->held != LIMITS_REFUSED)
+        return true;
+    refuse_for(x, 503, 1);
+    return false;
+}
+
 void access_check(struct exchange *x, void (*next)(struct exchange *x))
 {
     const struct access *access = x->route->access;
     struct cidr address = cidr_of(x->remote);
 
-    if (!is_address_allowed(access->rules, &address)) {
+    x->next = next;
+    if (!is_address_allowed(access->rules, &address))
         exchange_error(x, 403);
-    } else if (!is_method_allowed(access, &x->req)) {
+    else if (!is_method_allowed(access, &x->req))
         refuse_method(x, access);
-    } else {
+    else if (!take_token(x, access, &address) || !hold_place(x, access, &address))
+        return;
+    else if (access->users != NULL)
+        check_user(x);
+    else
         next(x);
-    }
 }

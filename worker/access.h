@@ -2,7 +2,8 @@
  * access - whether a request may: the stage between route and handler. What a route checks is
  * compiled at load; a route that checks nothing has none and pays one branch.
  *
- * In this order, the first refusal is the answer: `access` (403), `allowed_methods` (405; 501).
+ * In this order, the first refusal is the answer: `access` (403), `allowed_methods` (405; 501),
+ * `limit_req` (429), `limit_conn` (503), `auth_basic` (401; 503 if too many wait).
  */
 #ifndef WORKER_ACCESS_H
 #define WORKER_ACCESS_H
@@ -12,8 +13,14 @@
 struct access;
 struct exchange;
 
-/* Borrows `scope`. NULL: the route checks nothing. */
-struct access *access_new(const struct scope *scope);
+struct htpasswd;
+
+/*
+ * Borrows `scope`, and what it finds in *passwords or adds there. *access NULL: the route checks
+ * nothing. False: *why is a text that the caller frees.
+ */
+bool access_new(const struct scope *scope, struct htpasswd **passwords, struct access **access,
+                char **why);
 /* Sets *access to NULL. */
 void access_free(struct access **access);
 

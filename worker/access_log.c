@@ -58,13 +58,32 @@ static char *put_escaped(char *p, struct str s)
     return p;
 }
 
+/* A field that blanks end: those of the name are escaped too. */
+static char *put_user(char *p, struct str user)
+{
+    struct str part;
+
+    if (user.n == 0)
+        return put_str(p, STR("-"));
+    for (;;) {
+        part = str_cut(&user, ' ');
+        p = put_escaped(p, part);
+        if (user.p == NULL)
+            return p;
+        p = put_str(p, STR("\\x20"));
+    }
+}
+
 void access_log_format(struct buf *out, const struct access_log_entry *e)
 {
-    size_t most = LINE_RESERVE + e->time.n + 4 * (e->line.n + e->referer.n + e->user_agent.n);
+    size_t most =
+        LINE_RESERVE + e->time.n + 4 * (e->user.n + e->line.n + e->referer.n + e->user_agent.n);
     char *p = buf_reserve(out, most);
 
     p = put_peer(p, e->peer);
-    p = put_str(p, STR(" - - ["));
+    p = put_str(p, STR(" - "));
+    p = put_user(p, e->user);
+    p = put_str(p, STR(" ["));
     p = put_str(p, e->time);
     p = put_str(p, STR("] \""));
     p = put_escaped(p, e->line);

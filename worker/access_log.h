@@ -22,6 +22,7 @@ struct access_log;
 
 struct access_log_entry {
     const struct sockaddr *peer;
+    struct str user; /* as the request says; p NULL: nobody */
     struct str time; /* "21/Nov/2026:20:58:24 +0000" */
     struct str line; /* the request line as sent; p NULL: none could be read */
     unsigned status;

@@ -4,6 +4,7 @@
 
 #include "common/xmalloc.h"
 #include "worker/acceptor.h"
+#include "worker/basic_auth.h"
 #include "worker/conn.h"
 #include "worker/generation.h"
 #include "worker/internal.h"
@@ -26,6 +27,12 @@ struct exchange *exchange_new(struct worker *w)
     x->counters = w->counters;
     x->shared = w->shared;
     x->offload = w->offload;
+    x->auth = w->auth;
+    x->limits = &w->shared->limits;
+    x->ledger = w->ledger;
+    x->held = LIMITS_UNCOUNTED;
+    x->auth_verdict = AUTH_NONE;
+    x->user = STR_NONE;
     x->gen = generation_get(w->gen);
     x->route = NULL;
     x->head = NULL;
@@ -43,6 +50,8 @@ void exchange_free(struct worker *w, struct exchange *x)
 {
     if (x->holder != NULL)
         *x->holder = NULL;
+    if (x->held >= 0)
+        limits_release(x->limits, x->ledger, x->held);
     response_reset(&x->res);
     pool_reset(&x->pool);
     generation_put(&x->gen);

@@ -16,9 +16,11 @@
 #include "worker/request.h"
 #include "worker/response.h"
 
+struct basic_auth;
 struct clock;
 struct conn;
 struct generation;
+struct limits;
 struct live_route;
 struct offload;
 struct shared;
@@ -32,6 +34,10 @@ struct exchange {
     struct shared_slot *counters;   /* the worker's */
     const struct shared *shared;    /* of all workers */
     struct offload *offload;        /* the worker's helper thread */
+    struct basic_auth *auth;        /* the worker's */
+    struct limits *limits;          /* of all workers */
+    int ledger;                     /* of this worker in `limits` */
+    int held;                       /* place in `limits` that it counts in; negative: none */
     struct generation *gen;         /* one reference */
     const struct live_route *route; /* where the request went; part of gen; NULL: not routed */
     const char *head;               /* the request's bytes, for views in `req`; input or pool */
@@ -40,6 +46,9 @@ struct exchange {
     bool is_awake;                      /* what it was suspended for is there */
     void (*resume)(struct exchange *x); /* goes on with the answer; NULL: it is not suspended */
     struct exchange **holder;           /* who will wake it; NULL: nobody */
+    uint8_t auth_verdict;               /* enum auth_verdict */
+    struct str user;                    /* who it says it comes from; in the pool; p NULL: nobody */
+    void (*next)(struct exchange *x);   /* behind the access stage */
     unsigned part_at;                   /* parts of res that are in the output */
     uint64_t body_bytes;                /* of res.source that are in the output */
     struct response res;

@@ -10,6 +10,7 @@
 #include "common/xmalloc.h"
 #include "config/template.h"
 #include "worker/access.h"
+#include "worker/htpasswd.h"
 #include "worker/rewrite.h"
 #include "worker/root_index.h"
 #include "worker/site_index.h"
@@ -138,7 +139,8 @@ static bool make_route(struct generation *gen, struct root_index *roots, const s
     to->strip_n = scope->alias != NULL && strcmp(from->path, "/") != 0 ? strlen(from->path) : 0;
     to->log = scope->access_log == ACCESS_LOG_OFF ? NULL : gen->logs[scope->access_log];
     to->max_ranges = scope->max_ranges;
-    to->access = access_new(scope);
+    if (!access_new(scope, &gen->passwords, &to->access, why))
+        return false;
     to->rewrites = rewrites_new(&scope->rewrites);
     to->tries = try_list_new(&scope->tries);
     if (scope->root == NULL && scope->alias == NULL)
@@ -249,6 +251,7 @@ void generation_put(struct generation **genp)
     for (size_t i = 0; gen->sites != NULL && i < gen->config->site_count; i++)
         site_fini(&gen->sites[i]);
     free(gen->sites);
+    htpasswd_free(&gen->passwords);
     for (size_t i = 0; i < gen->index_count; i++)
         site_index_free(&gen->indexes[i]);
     free(gen->indexes);

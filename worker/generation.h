@@ -53,7 +53,8 @@ struct generation {
     struct site_index **indexes; /* host -> site: for each address if config->has_site_listens */
     size_t index_count;
     struct file_cache *cache;
-    struct access_log **logs; /* by config->access_logs */
+    struct htpasswd *passwords; /* the files that routes name; owned */
+    struct access_log **logs;   /* by config->access_logs */
     struct http1_limits limits;
 };
 

@@ -449,6 +449,7 @@ static void log_exchange(struct conn *c, unsigned status, uint64_t unsent)
     access_log_add(to->log,
                    &(struct access_log_entry){
                        .peer = x->remote,
+                       .user = x->user,
                        .time = { w->clock.log_time, CLOCK_LOG_N },
                        .line = x->req.line,
                        .status = status,

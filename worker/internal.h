@@ -17,6 +17,7 @@
 #include "worker/exchange.h"
 #include "worker/worker.h"
 
+struct basic_auth;
 struct conn;
 struct generation;
 struct offload;
@@ -79,6 +80,8 @@ struct worker {
     ev_idle stay_awake; /* runs while someone is runnable, so that the poll does not wait */
 
     ev_io file_watch;        /* inotify of the current generation */
+    struct basic_auth *auth; /* owned */
+    int ledger;              /* in shared->limits */
     struct offload *offload; /* work for the helper thread; owned */
     ev_io offload_io;
 };

@@ -13,6 +13,7 @@
 #include "common/xmalloc.h"
 #include "config/config.h"
 #include "worker/acceptor.h"
+#include "worker/basic_auth.h"
 #include "worker/conn.h"
 #include "worker/generation.h"
 #include "worker/internal.h"
@@ -441,16 +442,19 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     list_init(&w->runnable);
     deadlines_init(&w->deadlines);
     w->offload = offload_new(OFFLOAD_JOBS);
+    w->auth = basic_auth_new();
+    w->ledger = limits_open_ledger(&w->shared->limits, getpid());
     ev_now_update(loop);
     clock_update(&w->clock, ev_now(loop));
-    if (w->offload != NULL)
+    if (w->offload != NULL && w->auth != NULL)
         gen = generation_new(heritage->bundle, w->counters, &why);
     else
-        why = xasprintf("eventfd: %s", strerror(errno));
+        why = xasprintf("eventfd, getrandom: %s", strerror(errno));
     if (gen == NULL) {
         tell_master(w, MESSAGE_FAILED, heritage->bundle->generation, why);
         free(why);
         offload_free(&w->offload);
+        basic_auth_free(&w->auth);
         free(w);
         return NULL;
     }
@@ -468,8 +472,9 @@ void worker_free(struct worker **wp)
 
     *wp = NULL;
     w->is_quitting = true;
-    stop_watchers(w);
     offload_free(&w->offload); /* before the connections that its jobs point to */
+    basic_auth_free(&w->auth);
+    stop_watchers(w); /* after the jobs, which wake connections */
     LIST_EACH_SAFE (at, after, &w->listeners) {
         struct listener *l = CONTAINER_OF(at, struct listener, link);
 

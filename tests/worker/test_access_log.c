@@ -45,6 +45,13 @@ Test(access_log, writes_the_combined_format)
 
     expect_line(&e, "192.0.2.255 - - [21/Nov/2026:20:58:24 +0000] \"GET / HTTP/1.1\" 200 151 "
                     "\"-\" \"-\"\n");
+    e.user = STR("anna");
+    expect_line(&e, "192.0.2.255 - anna [21/Nov/2026:20:58:24 +0000] \"GET / HTTP/1.1\" 200 151 "
+                    "\"-\" \"-\"\n");
+    e.user = STR(" a \"]\n ");
+    expect_line(&e, "192.0.2.255 - \\x20a\\x20\\x22]\\x0A\\x20 [21/Nov/2026:20:58:24 +0000] "
+                    "\"GET / HTTP/1.1\" 200 151 \"-\" \"-\"\n");
+    e.user = STR_NONE;
     e.referer = STR("http://a/");
     e.user_agent = STR("curl/7");
     e.body_bytes = UINT64_MAX;
