@@ -11,6 +11,7 @@ const char args_help[] =
     "  remuda -c FILE [--daemon]              serve what the config FILE says\n"
     "  remuda -c FILE -t                      check FILE, without touching a socket\n"
     "  remuda -c FILE -s VERB                 speak to the master that runs with FILE\n"
+    "  remuda -c FILE explain URL             what URL would get, and which lines decide it\n"
     "\n"
     "Options\n"
     "  -c, --config FILE   the config, a YAML file; --full shows every setting\n"
@@ -20,6 +21,9 @@ const char args_help[] =
     "      --dump          print the effective config, defaults included\n"
     "      --full          print every setting with its default, bounds and meaning\n"
     "  -s, --signal VERB   stop, quit, reload, reopen or status; waits until it has happened\n"
+    "  -H, --header LINE   for explain: a field of the request, as in 'Accept-Encoding: br'\n"
+    "  -X, --method NAME   for explain: the request's method [GET]\n"
+    "  -I, --head          for explain: the response's head alone\n"
     "      --single        serve from this one process, for profilers and debuggers\n"
     "      --daemon        go to the background once every worker serves\n"
     "      --foreground    stay, whatever the config says\n"
@@ -47,7 +51,7 @@ struct parser {
 static bool set_action(struct parser *p, enum action action)
 {
     if (p->has_action && p->args->action != action) {
-        buf_printf(p->error, "only one of -t, --dump, --full and -s at a time");
+        buf_printf(p->error, "only one of -t, --dump, --full, -s and explain at a time");
         return false;
     }
     p->has_action = true;
@@ -125,6 +129,32 @@ static bool set_verb(struct parser *p, const char *value)
     return false;
 }
 
+static bool add_field(struct parser *p, const char *value)
+{
+    if (strchr(value, ':') == NULL) {
+        buf_printf(p->error, "-H takes a field, as in 'Accept-Encoding: br', not \"%s\"", value);
+        return false;
+    }
+    if (p->args->field_count == ARGS_FIELDS_MAX) {
+        buf_printf(p->error, "at most %d times -H", ARGS_FIELDS_MAX);
+        return false;
+    }
+    p->args->fields[p->args->field_count++] = value;
+    return true;
+}
+
+static bool set_method(struct parser *p, const char *value)
+{
+    p->args->method = value;
+    return true;
+}
+
+static bool set_head_only(struct parser *p, const char *value)
+{
+    p->args->is_head_only = true;
+    return true;
+}
+
 static bool set_single(struct parser *p, const char *value)
 {
     p->args->is_single = true;
@@ -158,12 +188,21 @@ static const struct option {
     bool has_value;
     bool (*set)(struct parser *p, const char *value);
 } options[] = {
-    { 'c', "config", true, set_config },    { 'p', "port", true, set_port },
-    { 0, "workers", true, set_workers },    { 't', "test", false, set_test },
-    { 0, "dump", false, set_dump },         { 0, "full", false, set_full },
-    { 's', "signal", true, set_verb },      { 0, "single", false, set_single },
-    { 0, "daemon", false, set_background }, { 0, "foreground", false, set_foreground },
-    { 'V', "version", false, set_version }, { 'h', "help", false, set_help },
+    { 'c', "config", true, set_config },
+    { 'p', "port", true, set_port },
+    { 0, "workers", true, set_workers },
+    { 't', "test", false, set_test },
+    { 0, "dump", false, set_dump },
+    { 0, "full", false, set_full },
+    { 's', "signal", true, set_verb },
+    { 0, "single", false, set_single },
+    { 'H', "header", true, add_field },
+    { 'X', "method", true, set_method },
+    { 'I', "head", false, set_head_only },
+    { 0, "daemon", false, set_background },
+    { 0, "foreground", false, set_foreground },
+    { 'V', "version", false, set_version },
+    { 'h', "help", false, set_help },
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(*options) };
@@ -241,6 +280,11 @@ static bool check(struct parser *p)
         buf_printf(p->error, "--workers is for serving a folder: set `workers` in %s", a->config);
     else if (a->action == ACTION_VERB && a->config == NULL)
         buf_printf(p->error, "-s needs -c FILE, the config that the server was started with");
+    else if (a->action == ACTION_EXPLAIN && a->url == NULL)
+        buf_printf(p->error, "explain needs a URL, as in remuda -c FILE explain http://a/b?c");
+    else if (a->action != ACTION_EXPLAIN &&
+             (a->field_count > 0 || a->method != NULL || a->is_head_only))
+        buf_printf(p->error, "-H, -X and -I are for explain");
     else if (a->is_single && a->workers > 1)
         buf_printf(p->error, "--single is one process: no --workers %u", a->workers);
     else
@@ -262,6 +306,14 @@ bool args_parse(int argc, char **argv, struct args *args, struct buf *error)
             taken = take_option(&p, argv[i], argv[i + 1]);
             if (taken == 0)
                 return false;
+        } else if (args->action == ACTION_EXPLAIN && args->url == NULL) {
+            args->url = argv[i];
+        } else if (args->dir == NULL && strcmp(argv[i], "explain") == 0) {
+            if (!set_action(&p, ACTION_EXPLAIN))
+                return false;
+        } else if (args->action == ACTION_EXPLAIN) {
+            buf_printf(error, "explain takes one URL: \"%s\" is too much", argv[i]);
+            return false;
         } else if (args->dir != NULL) {
             buf_printf(error, "one folder only: \"%s\" and \"%s\"", args->dir, argv[i]);
             return false;

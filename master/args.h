@@ -4,6 +4,7 @@
  *     remuda [DIR] [-p PORT]           serve a folder, without a config
  *     remuda -c FILE [--daemon]        serve what FILE says
  *     remuda -c FILE -s reload         speak to the master that runs with FILE
+ *     remuda -c FILE explain URL       what URL would get, and which lines of FILE decide it
  */
 #ifndef MASTER_ARGS_H
 #define MASTER_ARGS_H
@@ -17,10 +18,13 @@ enum action {
     ACTION_TEST,    /* -t */
     ACTION_DUMP,    /* --dump */
     ACTION_FULL,    /* --full */
+    ACTION_EXPLAIN, /* explain URL */
     ACTION_VERB,    /* -s */
     ACTION_VERSION, /* -V */
     ACTION_HELP,    /* -h */
 };
+
+enum { ARGS_FIELDS_MAX = 64 };
 
 enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
 
@@ -29,8 +33,13 @@ struct args {
     const char *config; /* NULL: serve `dir`; borrowed from argv, like all strings here */
     const char *dir;    /* NULL: not given */
     const char *verb;   /* of ACTION_VERB */
-    unsigned port;      /* 8080 unless given; for `dir` */
-    unsigned workers;   /* for `dir`; 0: auto */
+    const char *url;    /* of ACTION_EXPLAIN, like the next three */
+    const char *method; /* NULL: GET */
+    const char *fields[ARGS_FIELDS_MAX];
+    size_t field_count;
+    bool is_head_only;
+    unsigned port;    /* 8080 unless given; for `dir` */
+    unsigned workers; /* for `dir`; 0: auto */
     bool is_single;
     bool is_daemon_set, is_daemon; /* --daemon, --foreground; else the config decides */
 };

@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "master/args.h"
 #include "master/client.h"
+#include "master/explain_command.h"
 #include "master/master.h"
 #include "master/source.h"
 
@@ -57,6 +58,8 @@ static int run(const struct args *args)
     case ACTION_TEST:
     case ACTION_DUMP:
         return check_config(args);
+    case ACTION_EXPLAIN:
+        return explain_command(args);
     case ACTION_VERB:
         return client_run(args);
     case ACTION_SERVE:

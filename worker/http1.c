@@ -468,6 +468,8 @@ static void release_exchange(struct conn *c)
 
 static enum need finish(struct conn *c)
 {
+    if (c->worker->observe != NULL)
+        c->worker->observe(c->worker->observer, c->x);
     log_exchange(c, c->x->res.status, 0);
     /* A close that the client did not ask for may cross its next request: see linger(). */
     if (c->must_close && (c->x->req.keep_alive || conn_input(c).n > 0))

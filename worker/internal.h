@@ -71,6 +71,10 @@ struct worker {
     size_t turn_read;   /* bytes */
     size_t turn_budget; /* bytes that may still be sent in this turn */
 
+    /* who looks on, when an exchange is done; NULL: nobody */
+    void (*observe)(void *observer, const struct exchange *x);
+    void *observer;
+
     /* time */
     struct clock clock;
     ev_check on_turn;
