@@ -9,6 +9,7 @@
 #include "common/shared.h"
 #include "worker/clock.h"
 #include "worker/conditional.h"
+#include "worker/file_work.h"
 #include "worker/generation.h"
 #include "worker/listing.h"
 #include "worker/multipart.h"
@@ -199,7 +200,7 @@ static void handle(struct exchange *x)
     found = find_file(x, path);
     switch (found.kind) {
     case LOOKUP_FILE:
-        answer_file(x, found.file);
+        answer_file(x, found.file->is_special ? file_choose(x, found.file) : found.file);
         return;
     case LOOKUP_LISTING:
         listing_answer(x, path);
