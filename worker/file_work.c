@@ -183,8 +183,10 @@ struct file *file_choose(struct exchange *x, struct file *f)
         (range.p == NULL || memchr(range.p, ',', range.n) == NULL)) {
         accept_encoding_read(&accept, &x->req);
         /* What the operator put there comes before what we would make. */
-        best = encoding_choose(&accept, choices->beside);
-        if (best == ENCODING_IDENTITY) {
+        best = ENCODING_IDENTITY;
+        if (choices->beside != 0)
+            best = encoding_choose(&accept, choices->beside);
+        if (best == ENCODING_IDENTITY && (choices->made | choices->makeable) != 0) {
             best = encoding_choose(&accept, choices->made | choices->makeable);
             if ((choices->makeable & ENCODING_BIT(best)) != 0) {
                 missing = best;

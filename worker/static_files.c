@@ -200,7 +200,10 @@ static void handle(struct exchange *x)
     found = find_file(x, path);
     switch (found.kind) {
     case LOOKUP_FILE:
-        answer_file(x, found.file->is_special ? file_choose(x, found.file) : found.file);
+        if (found.file->is_special &&
+            (found.file->wants_tag || x->req.known[FIELD_ACCEPT_ENCODING].p != NULL))
+            found.file = file_choose(x, found.file);
+        answer_file(x, found.file);
         return;
     case LOOKUP_LISTING:
         listing_answer(x, path);
