@@ -126,7 +126,8 @@ const struct setting settings[] = {
     { "watch", SET_BOOL, CACHE(open_file_cache_watch), "on",
       .help = "on: the kernel tells of changes (inotify), so that nothing is looked at twice" },
     { "compress_memory", SET_SIZE, SERVER(compress_memory_bytes), "32MiB", .max = 64 * GIB,
-      .help = "for what a worker compressed; at the limit what was not asked for lately goes" },
+      .help = "for what a worker compressed; at the limit what was not asked for lately goes; 0: "
+              "nothing is compressed" },
     { "listing_memory", SET_SIZE, SERVER(listing_memory_bytes), "64MiB", .min = 64 * KIB,
       .max = 64 * GIB,
       .help = "for the folder listings that a worker reads or sends at a time, one takes half of "

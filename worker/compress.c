@@ -1,6 +1,7 @@
 #include "worker/compress.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/xmalloc.h"
 
@@ -15,7 +16,8 @@
 #endif
 
 enum {
-    STEP_BYTES = 64 * 1024, /* between two looks at `stop` */
+    STEP_BYTES = 64 * 1024, /* between two looks at `stop` and the clock */
+    TIME_MAX_S = 20,        /* others wait for the thread too */
     /* The best levels need seconds for a megabyte or two; above these sizes the next best do. */
     BROTLI_BEST_MAX = 512 * 1024,
     ZSTD_BEST_MAX = 1024 * 1024,
@@ -61,16 +63,25 @@ struct run {
     char *out;
     size_t room;
     const atomic_bool *stop;
+    time_t give_up_at; /* CLOCK_MONOTONIC */
 };
 
-/* The next step of the input; false: it was stopped. */
+static time_t seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* The next step of the input; false: it was stopped, or takes too long. */
 __attribute__((unused)) static bool next_step(struct run *r)
 {
     size_t n = r->left < STEP_BYTES ? r->left : STEP_BYTES;
 
     r->in_n = n;
     r->left -= n;
-    return !atomic_load(r->stop);
+    return !atomic_load(r->stop) && seconds() < r->give_up_at;
 }
 
 #if defined(HAVE_BROTLI)
@@ -194,7 +205,12 @@ char *compress_bytes(enum encoding encoding, struct str bytes, size_t most, cons
                      size_t *n)
 {
     char *out = xmalloc(most + 1);
-    struct run r = { .in = bytes.p, .left = bytes.n, .out = out, .room = most, .stop = stop };
+    struct run r = { .in = bytes.p,
+                     .left = bytes.n,
+                     .out = out,
+                     .room = most,
+                     .stop = stop,
+                     .give_up_at = seconds() + TIME_MAX_S };
 
     if (!encode(encoding, &r)) {
         free(out);

@@ -17,7 +17,7 @@ const char *encoding_builtins(void);
 
 /*
  * A new buffer with `n` bytes, which the caller frees. NULL: they would be more than `most`, it was
- * stopped, or the encoding is not built in.
+ * stopped, took too long, or the encoding is not built in.
  */
 char *compress_bytes(enum encoding encoding, struct str bytes, size_t most, const atomic_bool *stop,
                      size_t *n);

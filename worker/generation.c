@@ -108,7 +108,7 @@ static struct docroot *make_docroot(struct generation *gen, struct root_index *r
         .has_listing = scope->has_listing,
         .etag = (enum etag_kind)scope->etag,
         .precompressed = scope->precompressed,
-        .compress = scope->compress,
+        .compress = gen->config->compress_memory_bytes > 0 ? scope->compress : 0,
         .compress_types = &scope->compress_types,
         .compress_min_bytes = scope->compress_min_bytes,
         .compress_max_bytes = scope->compress_max_bytes,

@@ -224,7 +224,7 @@ Test(encodings, compresses_a_file_once_and_serves_it_from_then_on)
         cr_assert(fetch(&s, &r, "GET", name + 4, USUAL));
         cr_expect(response_body_is(&r, text) && !response_field(&r, "Content-Encoding", value, 64),
                   "the first request gets it as it is: %s", r.head.p);
-        cr_expect(response_field_is(&r, "Vary", "Accept-Encoding"));
+        cr_expect(response_field_is(&r, "Vary", "Accept-Encoding") || is_built_in(&s, "none"));
         response_fini(&r);
         if (is_built_in(&s, "gzip")) {
             cr_assert(encoding_until(&s, &r, name + 4, "Accept-Encoding: gzip\r\n", "gzip"));

@@ -310,7 +310,8 @@ Test(variants, makes_an_encoding_and_keeps_it)
         }
     }
     temp_write_old(&s.b.t, "www/a.css", "short");
-    hear(&s.b);
+    if (compress_encodings() != 0)
+        hear(&s.b);
     cr_expect_eq(file_cache_stats(s.b.cache).made_bytes, 0, "it goes with the file");
     stage_fini(&s);
 }
@@ -377,7 +378,7 @@ Test(variants, gives_up_on_what_gains_too_little)
     temp_age(&s.b.t, "www/noise.css", 100);
     f = make(&s, "/noise.css", ENCODING_GZIP);
     cr_expect(f->choices.made == 0 && f->choices.makeable == 0, "and does not try again");
-    cr_expect(f->varies, "its head says what it said");
+    cr_expect_eq(f->varies, compress_encodings() != 0, "its head says what it said");
     s.b.now_ms += 100000;
     cr_expect_eq(file_of(&s, "/noise.css")->choices.makeable, 0, "not at the next check either");
     stage_fini(&s);
