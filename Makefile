@@ -74,6 +74,26 @@ say       = $(if $(V),,@echo '  $(1)	$(patsubst $(BUILD)/%,%,$@)';)
 .PHONY: all
 all: $(BUILD)/remuda ## build the server (the default)
 
+# The encoders that are there are built in: whose header is found at this very moment, so that a
+# library that comes or goes is noticed. `make ENCODERS=` builds without any.
+ENCODERS ?= brotli zstd zlib
+header_brotli := brotli/encode.h
+header_zstd := zstd.h
+header_zlib := zlib.h
+$(BUILD)/.encoders: FORCE | $(BUILD)/.have-libraries
+	@: >$@.new; $(foreach e,$(ENCODERS),echo '#include <$(header_$(e))>' | \
+	    $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo $(e) >>$@.new;) \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+.PHONY: FORCE
+FORCE:
+ENCODER_FLAGS = $$(sed 's/.*/-DHAVE_\U&/' $(BUILD)/.encoders)
+ENCODER_LIBS = $$(sed 's/brotli/brotlienc/; s/zlib/z/; s/^/-l/' $(BUILD)/.encoders)
+DECODER_LIBS = $$(sed -n 's/brotli/-lbrotlidec/p' $(BUILD)/.encoders)
+LIBS     += $(ENCODER_LIBS)
+USES_ENCODERS := $(BUILD)/worker/compress.o $(BUILD)/tests/worker/test_compress.o
+$(USES_ENCODERS): private override CPPFLAGS += $(ENCODER_FLAGS)
+$(USES_ENCODERS): $(BUILD)/.encoders
+
 $(BUILD)/%.o: %.c Makefile | $(BUILD)/.have-libraries
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(DEPFLAGS) $(WARN) $(CFLAGS) -c -o $@ $<
@@ -85,7 +105,7 @@ $(BUILD)/remuda: $(MAIN_OBJ) $(BUILD)/libremuda.a
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/unit-tests: $(UNIT_OBJS) $(BUILD)/libremuda.a
-	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(DECODER_LIBS) -lcriterion
 
 $(BUILD)/integration-tests: $(INTEG_OBJS) $(BUILD)/libremuda.a
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion

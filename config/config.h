@@ -24,6 +24,7 @@
 #include "common/cidr.h"
 #include "common/log.h"
 #include "common/str.h"
+#include "config/encodings.h"
 #include "config/errors.h"
 #include "config/places.h"
 
@@ -94,6 +95,12 @@ struct method_list {
     size_t count;
 };
 
+enum etag_kind {
+    ETAG_OFF,
+    ETAG_ON,      /* by inode, size and time: costs nothing */
+    ETAG_CONTENT, /* by the bytes: the same on every machine */
+};
+
 /* What a server, a site and a route can all set; a route's copy is complete after inheritance. */
 struct scope {
     char *root;  /* docroot: the whole request path is looked up below it; absolute;
@@ -108,9 +115,13 @@ struct scope {
     uint64_t listing_max;   /* entries of one */
     char *default_type;     /* media type where the name tells none */
     char *charset;          /* added to text types; "" adds none */
-    bool has_etag;          /* send ETag */
-    unsigned max_ranges;    /* of one request; more are answered whole; 0: Range is ignored */
-    int access_log;         /* index into config->access_logs, or ACCESS_LOG_OFF */
+    unsigned etag;          /* enum etag_kind */
+    unsigned precompressed; /* encodings whose files beside the file asked for are served */
+    unsigned compress;      /* encodings that are made once and kept */
+    struct words compress_types; /* media types, with at most one '*' each */
+    uint64_t compress_min_bytes, compress_max_bytes;
+    unsigned max_ranges; /* of one request; more are answered whole; 0: Range is ignored */
+    int access_log;      /* index into config->access_logs, or ACCESS_LOG_OFF */
     uint64_t client_max_body_bytes; /* a larger request body is answered 413; 0: no limit */
     struct error_page *error_pages;
     size_t error_page_count;
@@ -229,6 +240,7 @@ struct config {
     uint64_t open_file_cache_small_bytes;  /* files up to this size are held in memory */
     uint64_t open_file_cache_valid_ms;     /* recheck by age where a change cannot be watched */
     bool open_file_cache_watch;            /* inotify */
+    uint64_t compress_memory_bytes;        /* what compression made, per worker */
 
     uint64_t listing_memory_bytes; /* all that a worker reads or sends together */
 

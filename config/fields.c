@@ -7,6 +7,7 @@
 #include "config/kinds.h"
 #include "config/shapes.h"
 #include "config/access.h"
+#include "config/choices.h"
 
 #define FIELD(base, row, type) ((type *)(void *)((char *)(base) + (row)->offset))
 #define CONST_FIELD(base, row, type) \
@@ -79,6 +80,8 @@ static size_t plain_size(enum setting_type type)
         return sizeof(enum log_level);
     case SET_WORKERS:
     case SET_UNSIGNED:
+    case SET_WORD:
+    case SET_ENCODINGS:
         return sizeof(unsigned);
     case SET_COUNT:
     case SET_SIZE:
@@ -308,6 +311,10 @@ void field_write(const struct setting *row, const struct config *config, const v
         break;
     case SET_SWITCH:
         buf_printf(out, " %s", row->words[CONST_FIELD(base, row, bool)]);
+        break;
+    case SET_WORD:
+    case SET_ENCODINGS:
+        choice_field_write(row, CONST_FIELD(base, row, unsigned), out);
         break;
     case SET_LOG_LEVEL:
         buf_printf(out, " %s", log_level_names[CONST_FIELD(base, row, enum log_level)]);

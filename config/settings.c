@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "config/access.h"
+#include "config/choices.h"
 #include "config/config.h"
 #include "config/shapes.h"
 
@@ -124,7 +125,9 @@ const struct setting settings[] = {
       .help = "age at which a file is looked at again where changes cannot be watched" },
     { "watch", SET_BOOL, CACHE(open_file_cache_watch), "on",
       .help = "on: the kernel tells of changes (inotify), so that nothing is looked at twice" },
-
+    { "compress_memory", SET_SIZE, SERVER(compress_memory_bytes), "32MiB", .max = 64 * GIB,
+      .help = "for what a worker compressed; at the limit what was not asked for lately goes; 0: "
+              "nothing is compressed" },
     { "listing_memory", SET_SIZE, SERVER(listing_memory_bytes), "64MiB", .min = 64 * KIB,
       .max = 64 * GIB,
       .help = "for the folder listings that a worker reads or sends at a time, one takes half of "
@@ -149,7 +152,26 @@ const struct setting settings[] = {
       .help = "media type of a file whose name does not tell" },
     { "charset", SET_CHARSET, EVERY(charset), "utf-8", .none = "off",
       .help = "told with text types" },
-    { "etag", SET_BOOL, EVERY(has_etag), "on", .help = "on: send a strong ETag" },
+    { "etag", SET_WORD, EVERY(etag), "on", .words = { "off", "on", "content" },
+      .help = "on: send a strong ETag; content: one made from the file's bytes, the same on every "
+              "machine and after a build that sets all times equal" },
+    { "precompressed", SET_ENCODINGS, EVERY(precompressed), "on",
+      .help = "serve FILE.br, FILE.zst or FILE.gz for FILE to who takes that; one with an older "
+              "mtime than FILE is not used" },
+    { "compress", SET_ENCODINGS, EVERY(compress), "on",
+      .help = "a file without a compressed one beside it is compressed once, in the background, "
+              "and kept with its cache entry; the first request gets it as it is" },
+    { "compress_types", SET_WORDS, EVERY(compress_types),
+      "['text/*', '*+json', '*+xml', application/json, application/javascript, application/xml, "
+      "application/wasm, application/x-ndjson, application/sql, application/rtf, "
+      "application/vnd.ms-fontobject, font/ttf, font/otf, font/collection, image/bmp, "
+      "image/vnd.microsoft.icon, image/x-icon]",
+      .check = check_type_pattern, .example = "['text/*', application/json]",
+      .help = "media types that this is done for; a '*' stands for anything" },
+    { "compress_min", SET_SIZE, EVERY(compress_min_bytes), "256", .max = GIB,
+      .help = "smaller files are left as they are: they fit into one packet either way" },
+    { "compress_max", SET_SIZE, EVERY(compress_max_bytes), "4MiB", .max = 64 * MIB,
+      .help = "so are larger ones, which would keep others waiting" },
     { "max_ranges", SET_UNSIGNED, EVERY(max_ranges), "16", .none = "off", .max = 256,
       .help = "byte ranges that one request may get; if it asks for more, those near to each other "
               "are joined, else all is sent; 0 or off: no ranges" },
@@ -258,6 +280,13 @@ static const struct {
     { "autoindex", "listing" },
     { "dir_listing", "listing" },
     { "browse", "listing" },
+    { "gzip", "compress" },
+    { "brotli", "compress" },
+    { "encode", "compress" },
+    { "gzip_types", "compress_types" },
+    { "gzip_min_length", "compress_min" },
+    { "gzip_static", "precompressed" },
+    { "brotli_static", "precompressed" },
     { "max_body_size", "client_max_body_size" },
     { "set_real_ip_from", "trusted_proxies" },
     { "allow", "access" },
@@ -379,6 +408,10 @@ void setting_describe(const struct setting *row, struct buf *out)
         break;
     case SET_SWITCH:
         buf_printf(out, "%s or %s", row->words[0], row->words[1]);
+        break;
+    case SET_WORD:
+    case SET_ENCODINGS:
+        choice_value_describe(row, out);
         break;
     case SET_LOG_LEVEL:
         describe_log_levels(out);

@@ -16,6 +16,8 @@
 enum setting_type {
     SET_BOOL,        /* bool: on, true, yes; off, false, no */
     SET_SWITCH,      /* bool: one of two words of its own */
+    SET_WORD,        /* unsigned, which of its words: off, on and others */
+    SET_ENCODINGS,   /* unsigned, a set of enum encoding: on, off or a list of names */
     SET_LOG_LEVEL,   /* enum log_level */
     SET_WORKERS,     /* unsigned: auto or a number */
     SET_UNSIGNED,    /* unsigned */
@@ -55,6 +57,8 @@ enum setting_scope {
     SCOPE_INHERITED = SCOPE_SERVER | SCOPE_SITE | SCOPE_ROUTE,
 };
 
+enum { SETTING_WORDS = 3 };
+
 /* NULL: good; else what would be right. */
 typedef const char *setting_check(struct str text);
 
@@ -62,16 +66,16 @@ struct setting {
     const char *name;
     enum setting_type type;
     unsigned scopes;
-    size_t offset;             /* of the field, in struct config or struct scope */
-    const char *default_text;  /* YAML, read like an operator's; NULL: none, or found by load.c */
-    const char *none;          /* the word for "nothing of it", stored as 0 or NULL; may be NULL */
-    const char *words[2];      /* SET_SWITCH: for false and for true */
-    uint64_t min, max;         /* of a number, in the field's unit */
-    enum setting_scope group;  /* SET_GROUP */
-    setting_check *check;      /* of each word or value; NULL: all are good */
-    setting_check *check_name; /* SET_PAIRS: of each name */
-    const char *example;       /* of a value, where the type alone does not tell; may be NULL */
-    const char *heading;       /* full.yaml starts a section before this row; mostly NULL */
+    size_t offset;            /* of the field, in struct config or struct scope */
+    const char *default_text; /* YAML, read like an operator's; NULL: none, or found by load.c */
+    const char *none;         /* the word for "nothing of it", stored as 0 or NULL; may be NULL */
+    const char *words[SETTING_WORDS]; /* SET_SWITCH: for false and for true; SET_WORD: each value */
+    uint64_t min, max;                /* of a number, in the field's unit */
+    enum setting_scope group;         /* SET_GROUP */
+    setting_check *check;             /* of each word or value; NULL: all are good */
+    setting_check *check_name;        /* SET_PAIRS: of each name */
+    const char *example; /* of a value, where the type alone does not tell; may be NULL */
+    const char *heading; /* full.yaml starts a section before this row; mostly NULL */
     const char *help;
 };
 

@@ -7,6 +7,7 @@
 
 #include "common/xmalloc.h"
 #include "config/access.h"
+#include "config/choices.h"
 #include "config/fields.h"
 #include "config/kinds.h"
 #include "config/shapes.h"
@@ -533,7 +534,7 @@ static bool has_right_shape(struct value_reader *r, const struct setting *row,
 static bool reads_own_shape(enum setting_type type)
 {
     return type == SET_WORDS || type == SET_REWRITES || type == SET_PAIRS || type == SET_REDIRECT ||
-           type == SET_RESPOND;
+           type == SET_RESPOND || choice_has_type(type);
 }
 
 void value_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
@@ -551,6 +552,10 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
     case SET_BOOL:
     case SET_SWITCH:
         read_bool(r, row, item, FIELD(base, row, bool));
+        break;
+    case SET_WORD:
+    case SET_ENCODINGS:
+        choice_value_read(r, row, item, FIELD(base, row, unsigned));
         break;
     case SET_LOG_LEVEL:
         read_log_level(r, row, item, FIELD(base, row, enum log_level));

@@ -11,6 +11,7 @@
 #include "master/explain_command.h"
 #include "master/master.h"
 #include "master/source.h"
+#include "worker/compress.h"
 
 static void print_ok(const struct source *source, const struct config *config)
 {
@@ -50,7 +51,7 @@ static int run(const struct args *args)
         fputs(args_help, stdout);
         return EXIT_OK;
     case ACTION_VERSION:
-        puts("remuda " REMUDA_VERSION);
+        printf("remuda " REMUDA_VERSION "\nencodings: %s\n", encoding_builtins());
         return EXIT_OK;
     case ACTION_FULL:
         config_write_full(stdout);

@@ -5,6 +5,7 @@
 
 #include "common/put.h"
 #include "common/xmalloc.h"
+#include "worker/encoding.h"
 
 enum {
     FIXED_MOST = 512, /* status line and the fields that the composer writes itself */
@@ -45,6 +46,8 @@ static char *put_validators(char *p, const struct file *f)
         p = put_field(p, STR("Last-Modified"), str_of(f->last_modified));
     if (f->etag_n > 0)
         p = put_field(p, STR("ETag"), (struct str){ f->etag, f->etag_n });
+    if (f->varies)
+        p = put_str(p, STR("Vary: Accept-Encoding\r\n"));
     return p;
 }
 
@@ -73,6 +76,8 @@ static char *put_head(char *p, const struct response *res, const struct compose_
     if (status_has_body(res->status)) {
         if (type.n > 0)
             p = put_field(p, STR("Content-Type"), type);
+        if (res->file != NULL && res->file->encoding != ENCODING_IDENTITY)
+            p = put_field(p, STR("Content-Encoding"), encoding_name(res->file->encoding));
         if (options->is_chunked)
             p = put_str(p, STR("Transfer-Encoding: chunked\r\n"));
         else if (!options->has_no_length)

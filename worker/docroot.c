@@ -284,3 +284,35 @@ struct docroot_answer docroot_find(const struct docroot *root, struct str path,
     a.name = path;
     return a;
 }
+
+struct docroot_answer docroot_find_beside(const struct docroot *root, struct str path,
+                                          const struct docroot_answer *found, struct str suffix,
+                                          struct file_watch *watch, struct trail *trail,
+                                          bool *is_watched)
+{
+    struct str index = path.p[path.n - 1] == '/' ? found->name : STR("");
+    char relative[PATH_MAX];
+    struct docroot_answer a;
+    struct str base;
+    char *at = relative;
+
+    if (path.n + index.n + suffix.n >= sizeof(relative))
+        return error_answer(ENAMETOOLONG);
+    at = mempcpy(at, path.p + 1, path.n - 1);
+    at = mempcpy(at, index.p, index.n);
+    base = str_range(relative, at);
+    *(char *)mempcpy(at, suffix.p, suffix.n) = '\0';
+    for (at -= 1; at > relative && at[-1] != '/';)
+        at--;
+    base = str_range(at, base.p + base.n);
+    *is_watched = watch != NULL && file_watch_beside(watch, trail, base, suffix) && *is_watched;
+    a = look_up(root, relative);
+    if (a.status != DOCROOT_FILE)
+        return a;
+    /* It may be a link, or have other names. What is followed is looked up afterwards. */
+    close(a.fd);
+    *is_watched = follow(root, watch, trail, relative) && *is_watched;
+    a = look_up(root, relative);
+    a.name = found->name;
+    return a;
+}

@@ -21,6 +21,7 @@
 
 #include "common/list.h"
 #include "common/str.h"
+#include "config/config.h"
 #include "worker/file_watch.h"
 
 /* How one route reads its files. Strings are borrowed for the docroot's life. */
@@ -30,8 +31,11 @@ struct docroot_options {
     size_t index_count;
     bool is_dotfiles_shown;
     const char *default_type, *charset;
-    bool has_etag;
     bool has_listing; /* of a folder without an index */
+    enum etag_kind etag;
+    unsigned precompressed, compress; /* sets of encodings: config/encodings.h */
+    const struct words *compress_types;
+    uint64_t compress_min_bytes, compress_max_bytes;
 };
 
 struct docroot {
@@ -77,6 +81,15 @@ struct docroot_answer {
  */
 struct docroot_answer docroot_find(const struct docroot *root, struct str path,
                                    struct file_watch *watch, struct trail *trail, bool *is_watched);
+
+/*
+ * The file beside the one that `found` is the answer for, whose name has `suffix` more; recorded
+ * in `trail` too. DOCROOT_FILE, or any other status when there is none that could be sent.
+ */
+struct docroot_answer docroot_find_beside(const struct docroot *root, struct str path,
+                                          const struct docroot_answer *found, struct str suffix,
+                                          struct file_watch *watch, struct trail *trail,
+                                          bool *is_watched);
 
 /* Whether a segment starts with '.', other than a first one that is ".well-known" (RFC 8615). */
 bool docroot_hides(struct str path);

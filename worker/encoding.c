@@ -110,46 +110,46 @@ static bool read_list(struct accept_encoding *accept, uint16_t *others, struct s
     return true;
 }
 
-static void set_all(struct accept_encoding *accept, uint16_t identity, uint16_t others)
+static void set_all(struct accept_encoding *accept, uint16_t weight)
 {
-    for (int i = ENCODING_IDENTITY + 1; i < ENCODING_COUNT; i++)
-        accept->weight[i] = others;
-    accept->weight[ENCODING_IDENTITY] = identity;
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        accept->weight[i] = weight;
 }
 
-/* What browsers send, letter for letter. */
-static bool read_usual(struct accept_encoding *accept, struct str list)
-{
-    bool has_zstd = str_eq(list, STR("gzip, deflate, br, zstd"));
+#define IS(list, literal) \
+    ((list).n == sizeof(literal) - 1 && memcmp((list).p, literal, sizeof(literal) - 1) == 0)
 
-    if (!has_zstd && !str_eq(list, STR("gzip, deflate, br")))
+/* What browsers send, letter for letter. */
+static inline bool read_usual(struct accept_encoding *accept, struct str list)
+{
+    enum { LIKED = SCALE * WEIGHT_MAX };
+    static const struct accept_encoding all = { { WEIGHT_BY_DEFAULT, LIKED, LIKED, LIKED } };
+    static const struct accept_encoding no_zstd = {
+        { [ENCODING_IDENTITY] = WEIGHT_BY_DEFAULT, [ENCODING_BR] = LIKED, [ENCODING_GZIP] = LIKED }
+    };
+
+    if (IS(list, "gzip, deflate, br, zstd"))
+        *accept = all;
+    else if (IS(list, "gzip, deflate, br"))
+        *accept = no_zstd;
+    else
         return false;
-    set_all(accept, WEIGHT_BY_DEFAULT, SCALE * WEIGHT_MAX);
-    if (!has_zstd)
-        accept->weight[ENCODING_ZSTD] = 0;
     return true;
 }
 
-void accept_encoding_read(struct accept_encoding *accept, const struct request *req)
+static void read_lines(struct accept_encoding *accept, const struct request *req)
 {
     uint16_t others = WEIGHT_UNSAID;
+    struct str line;
     size_t at = 0;
-    struct str line = request_next_field(req, FIELD_ACCEPT_ENCODING, &at);
-    struct str next = STR_NONE;
 
-    if (line.p != NULL)
-        next = request_next_field(req, FIELD_ACCEPT_ENCODING, &at);
-    if (line.p != NULL && next.p == NULL && read_usual(accept, line))
-        return;
-    set_all(accept, WEIGHT_UNSAID, WEIGHT_UNSAID);
-    while (line.p != NULL) {
+    set_all(accept, WEIGHT_UNSAID);
+    while ((line = request_next_field(req, FIELD_ACCEPT_ENCODING, &at)).p != NULL) {
         if (!read_list(accept, &others, line)) {
-            set_all(accept, SCALE * WEIGHT_MAX, 0);
+            set_all(accept, 0);
+            accept->weight[ENCODING_IDENTITY] = SCALE * WEIGHT_MAX;
             return;
         }
-        line = next;
-        if (line.p != NULL)
-            next = request_next_field(req, FIELD_ACCEPT_ENCODING, &at);
     }
     /* "*" stands for what no other element names, identity too (12.5.3). */
     for (int i = 0; i < ENCODING_COUNT; i++)
@@ -157,6 +157,16 @@ void accept_encoding_read(struct accept_encoding *accept, const struct request *
             accept->weight[i] = others != WEIGHT_UNSAID  ? others
                                 : i == ENCODING_IDENTITY ? WEIGHT_BY_DEFAULT
                                                          : 0;
+}
+
+void accept_encoding_read(struct accept_encoding *accept, const struct request *req)
+{
+    size_t lines = 0;
+
+    for (size_t i = 0; i < req->field_count; i++)
+        lines += req->fields[i].id == FIELD_ACCEPT_ENCODING;
+    if (lines != 1 || !read_usual(accept, req->known[FIELD_ACCEPT_ENCODING]))
+        read_lines(accept, req);
 }
 
 enum encoding encoding_choose(const struct accept_encoding *accept, unsigned available)

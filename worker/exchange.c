@@ -33,6 +33,7 @@ struct exchange *exchange_new(struct worker *w)
     x->held = LIMITS_UNCOUNTED;
     x->auth_verdict = AUTH_NONE;
     x->user = STR_NONE;
+    x->background = w->background;
     x->gen = generation_get(w->gen);
     x->route = NULL;
     x->head = NULL;

@@ -34,6 +34,7 @@ struct exchange {
     struct shared_slot *counters;   /* the worker's */
     const struct shared *shared;    /* of all workers */
     struct offload *offload;        /* the worker's helper thread */
+    struct offload *background;     /* the one for work that nobody waits for */
     struct basic_auth *auth;        /* the worker's */
     struct limits *limits;          /* of all workers */
     int ledger;                     /* of this worker in `limits` */

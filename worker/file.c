@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "common/xmalloc.h"
+#include "worker/encoding.h"
 #include "worker/http_date.h"
 #include "worker/mime.h"
 
@@ -18,6 +20,7 @@ enum {
     YOUNG_MS = 20,
     /* The same where times are whole seconds, or two as on FAT. */
     YOUNG_COARSE_MS = 2500,
+    HASHED_AT_ONCE_MAX = 64 * 1024, /* some microseconds */
 };
 
 static const struct str charset_word = STR_INIT("; charset=");
@@ -40,13 +43,60 @@ static bool is_young(struct timespec mtime, struct timespec now)
     return age_ms < limit_ms && age_ms > -limit_ms;
 }
 
-static void write_etag(struct file *f, const struct stat *st)
+/* Builds that want to be the same every time give all files this one, or a second more. */
+static bool is_epoch(struct timespec mtime)
 {
-    uint64_t mtime_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
+    return mtime.tv_sec == 0 || mtime.tv_sec == 1;
+}
 
-    f->etag_n = (unsigned)snprintf(f->etag, sizeof(f->etag), "%s\"%llx-%llx-%llx\"",
-                                   f->is_young ? "W/" : "", (unsigned long long)st->st_ino,
-                                   (unsigned long long)st->st_size, (unsigned long long)mtime_ns);
+static void write_etag(struct file *f, const struct stat *st, bool is_weak)
+{
+    struct timespec time = is_epoch(st->st_mtim) ? st->st_ctim : st->st_mtim;
+    uint64_t time_ns = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+    const char *name = encoding_name(f->encoding).p;
+
+    f->etag_n = (unsigned)snprintf(f->etag, sizeof(f->etag), "%s\"%llx-%llx-%llx%s%s\"",
+                                   is_weak ? "W/" : "", (unsigned long long)st->st_ino,
+                                   (unsigned long long)st->st_size, (unsigned long long)time_ns,
+                                   name[0] != '\0' ? "-" : "", name);
+}
+
+static void drop_head(struct file *f)
+{
+    free(f->head);
+    f->head = NULL;
+    f->head_n = 0;
+}
+
+void file_set_content_etag(struct file *f, uint64_t high, uint64_t low)
+{
+    const char *name = encoding_name(f->encoding).p;
+
+    f->etag_n = (unsigned)snprintf(f->etag, sizeof(f->etag), "\"%016llx%016llx%s%s\"",
+                                   (unsigned long long)high, (unsigned long long)low,
+                                   name[0] != '\0' ? "-" : "", name);
+    f->wants_tag = false;
+    drop_head(f);
+    file_update_choices(f);
+}
+
+static void hash_body(struct file *f)
+{
+    XXH128_hash_t hash = XXH3_128bits(f->body, (size_t)f->size);
+
+    file_set_content_etag(f, hash.high64, hash.low64);
+}
+
+void file_update_choices(struct file *f)
+{
+    bool varies = (f->choices.beside | f->choices.made | f->choices.makeable) != 0;
+
+    /* An encoded file varies in any case. */
+    if (f->encoding == ENCODING_IDENTITY && varies != f->varies) {
+        f->varies = varies;
+        drop_head(f);
+    }
+    f->is_special = varies || f->wants_tag;
 }
 
 /* Dates outside the four-digit years cannot be written; nobody else has them either. */
@@ -54,6 +104,8 @@ static void write_last_modified(struct file *f, time_t now)
 {
     static const time_t first = -62167219200, last = 253402300799;
 
+    if (is_epoch(f->mtime))
+        return;
     f->modified_at = f->mtime.tv_sec < now ? f->mtime.tv_sec : now;
     if (f->modified_at < first)
         f->modified_at = first;
@@ -77,7 +129,10 @@ static char *allocate(struct file **out, struct str name, const struct file_opti
     if (charset.n > 0 && !mime_wants_charset(type))
         charset.n = 0;
     f = xmalloc(sizeof(*f) + type.n + charset_word.n + charset.n + body_n + 1);
-    *f = (struct file){ .refs = 1, .fd = -1 };
+    *f = (struct file){ .refs = 1,
+                        .fd = -1,
+                        .encoding = options->encoding,
+                        .varies = options->encoding != ENCODING_IDENTITY };
     at = (char *)(f + 1);
     f->content_type.p = at;
     at = mempcpy(at, type.p, type.n);
@@ -98,8 +153,15 @@ static struct file *describe(struct file *f, const struct stat *st, struct times
     f->mtime = st->st_mtim;
     f->ctime = st->st_ctim;
     f->is_young = is_young(f->mtime, now);
-    if (options->has_etag)
-        write_etag(f, st);
+    f->device = st->st_dev;
+    f->inode = st->st_ino;
+    if (options->etag == ETAG_CONTENT && f->body != NULL && f->size <= HASHED_AT_ONCE_MAX) {
+        hash_body(f);
+    } else if (options->etag != ETAG_OFF) {
+        f->wants_tag = options->etag == ETAG_CONTENT;
+        f->is_special = f->wants_tag;
+        write_etag(f, st, f->is_young || f->wants_tag);
+    }
     write_last_modified(f, now.tv_sec);
     return f;
 }
@@ -185,6 +247,37 @@ fail:
     return NULL;
 }
 
+struct file *file_new_encoded(const struct file *identity, enum encoding encoding, struct str bytes)
+{
+    struct str type = identity->content_type;
+    struct file *f = xmalloc(sizeof(*f) + type.n + bytes.n + 1);
+    char *at = (char *)(f + 1);
+
+    *f = (struct file){ .refs = 1,
+                        .fd = -1,
+                        .size = (off_t)bytes.n,
+                        .mtime = identity->mtime,
+                        .ctime = identity->ctime,
+                        .modified_at = identity->modified_at,
+                        .encoding = encoding,
+                        .varies = true };
+    f->content_type = (struct str){ at, type.n };
+    at = mempcpy(at, type.p, type.n);
+    f->body = at;
+    memcpy(at, bytes.p, bytes.n);
+    memcpy(f->last_modified, identity->last_modified, sizeof(f->last_modified));
+    if (identity->etag_n > 0)
+        hash_body(f);
+    return f;
+}
+
+bool file_is_version(const struct file *f, const struct stat *st)
+{
+    return !f->is_young && f->device == st->st_dev && f->inode == st->st_ino &&
+           f->size == st->st_size && is_same_time(f->mtime, st->st_mtim) &&
+           is_same_time(f->ctime, st->st_ctim);
+}
+
 void file_put(struct file **f)
 {
     struct file *file = *f;
@@ -192,6 +285,9 @@ void file_put(struct file **f)
     *f = NULL;
     if (--file->refs > 0)
         return;
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        if (file->choices.encoded[i] != NULL)
+            file_put(&file->choices.encoded[i]);
     if (file->fd >= 0)
         close(file->fd);
     free(file->head);

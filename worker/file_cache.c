@@ -11,6 +11,8 @@
 #include "common/xmalloc.h"
 #include "worker/docroot.h"
 #include "worker/file_watch.h"
+#include "worker/file_work.h"
+#include "worker/variants.h"
 
 enum {
     BUCKETS_MIN = 64,
@@ -36,9 +38,11 @@ struct entry {
     uint64_t used;        /* a count of uses: orders entries of different lists */
     struct list in_order;
     enum holds holds;
+    unsigned fds; /* of the file and its encodings */
+    uint64_t memory_bytes, made_bytes;
+    struct list in_made;    /* while made_bytes > 0 */
+    uint64_t made_use_seen; /* `used` when we last looked for something to give up */
     struct trail trail;
-    dev_t device; /* LOOKUP_FILE */
-    ino_t inode;
     size_t path_n;
     char path[];
 };
@@ -51,7 +55,10 @@ struct file_cache {
     uint64_t seed;
     struct list order[HOLDS_COUNT]; /* least recently used first */
     size_t count[HOLDS_COUNT];
-    uint64_t memory_bytes;
+    size_t fds;
+    uint64_t memory_bytes, made_bytes;
+    struct list made; /* entries with encodings that were made, oldest first */
+    size_t made_count;
     uint64_t use_count;
     struct file *passing; /* the last answer's file if it was not kept */
     struct list roots;
@@ -83,10 +90,69 @@ struct file_cache *file_cache_new(const struct file_cache_limits *limits)
     for (int i = 0; i < HOLDS_COUNT; i++)
         list_init(&cache->order[i]);
     list_init(&cache->roots);
+    list_init(&cache->made);
     /* Without inotify (too many instances of it, say) all answers are checked by age. */
     if (limits->is_watching && limits->entries_max > 0)
         cache->watch = file_watch_new(limits->entries_max);
     return cache;
+}
+
+static void count_file(struct entry *e, const struct file *f)
+{
+    if (f->fd >= 0)
+        e->fds++;
+    else
+        e->memory_bytes += (uint64_t)f->size;
+}
+
+/* What the entry's file and its encodings take. */
+static void entry_measure(struct entry *e)
+{
+    const struct file *f = e->answer.file;
+
+    e->fds = 0;
+    e->memory_bytes = e->made_bytes = 0;
+    e->holds = HOLDS_NOTHING;
+    if (f == NULL)
+        return;
+    count_file(e, f);
+    for (int i = 0; i < ENCODING_COUNT; i++) {
+        if ((f->choices.beside & ENCODING_BIT(i)) != 0)
+            count_file(e, f->choices.encoded[i]);
+        if ((f->choices.made & ENCODING_BIT(i)) != 0)
+            e->made_bytes += (uint64_t)f->choices.encoded[i]->size;
+    }
+    e->holds = e->fds > 0 ? HOLDS_FD : HOLDS_MEMORY;
+}
+
+static void entry_own_files(struct entry *e, void *owner)
+{
+    struct file *f = e->answer.file;
+
+    if (f == NULL)
+        return;
+    f->entry = owner;
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        if (f->choices.encoded[i] != NULL)
+            f->choices.encoded[i]->entry = owner;
+}
+
+static void enter_made(struct file_cache *cache, struct entry *e)
+{
+    if (e->made_bytes == 0)
+        return;
+    cache->made_bytes += e->made_bytes;
+    cache->made_count++;
+    list_append(&cache->made, &e->in_made);
+}
+
+static void leave_made(struct file_cache *cache, struct entry *e)
+{
+    if (e->made_bytes == 0)
+        return;
+    cache->made_bytes -= e->made_bytes;
+    cache->made_count--;
+    list_remove(&e->in_made);
 }
 
 /* Takes it out of the cache; it stays whole. */
@@ -99,8 +165,26 @@ static void entry_detach(struct file_cache *cache, struct entry *e)
     *at = e->next;
     list_remove(&e->in_order);
     cache->count[e->holds]--;
-    if (e->holds == HOLDS_MEMORY)
-        cache->memory_bytes -= (uint64_t)e->answer.file->size;
+    cache->fds -= e->fds;
+    cache->memory_bytes -= e->memory_bytes;
+    leave_made(cache, e);
+    entry_own_files(e, NULL);
+}
+
+static void cancel_work(struct file *f)
+{
+    file_work_cancel(f);
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        if (f->choices.encoded[i] != NULL)
+            file_work_cancel(f->choices.encoded[i]);
+}
+
+/* If no other entry has taken it over, nobody waits for what was to be made of it. */
+static void release_file(struct file **f)
+{
+    if ((*f)->entry == NULL)
+        cancel_work(*f);
+    file_put(f);
 }
 
 static void entry_free(struct file_cache *cache, struct entry **e)
@@ -113,7 +197,7 @@ static void entry_free(struct file_cache *cache, struct entry **e)
     if (cache->watch != NULL)
         trail_drop(cache->watch, &entry->trail);
     if (entry->answer.file != NULL)
-        file_put(&entry->answer.file);
+        release_file(&entry->answer.file);
     free(entry);
 }
 
@@ -226,12 +310,19 @@ static void make_room(struct file_cache *cache, const struct entry *e)
 {
     const struct file_cache_limits *limits = &cache->limits;
 
-    if (e->holds == HOLDS_FD)
-        while (cache->count[HOLDS_FD] >= limits->fds_max)
+    /* An entry alone may have more than the limit: a file and its encodings. */
+    if (e->fds > 0)
+        while (cache->count[HOLDS_FD] > 0 && cache->fds + e->fds > limits->fds_max)
             drop_first(cache, HOLDS_FD);
-    if (e->holds == HOLDS_MEMORY)
-        while (cache->memory_bytes + (uint64_t)e->answer.file->size > limits->memory_bytes)
-            drop_first(cache, HOLDS_MEMORY);
+    if (e->memory_bytes > 0)
+        while (cache->memory_bytes + e->memory_bytes > limits->memory_bytes) {
+            /* Entries with descriptors hold little of it: an encoding that is small. */
+            enum holds holds = cache->count[HOLDS_MEMORY] > 0 ? HOLDS_MEMORY : HOLDS_FD;
+
+            if (cache->count[holds] == 0)
+                break;
+            drop_first(cache, holds);
+        }
     while (entry_count(cache) >= limits->entries_max)
         entry_drop(cache, next_to_go(cache));
 }
@@ -248,7 +339,7 @@ static bool is_worth_keeping(const struct file_cache *cache, const struct entry 
         return false;
     if (e->answer.kind == LOOKUP_ERROR)
         return e->answer.status < 500 && e->path_n <= NEGATIVE_PATH_MAX;
-    return e->holds != HOLDS_FD || cache->limits.fds_max > 0;
+    return e->holds != HOLDS_FD || cache->limits.fds_max >= e->fds;
 }
 
 /* Takes the entry. */
@@ -257,6 +348,7 @@ static struct lookup entry_keep(struct file_cache *cache, struct entry *e)
     struct lookup answer = e->answer;
     struct entry **bucket = &cache->buckets[e->hash & cache->bucket_mask];
 
+    entry_measure(e);
     if (!is_worth_keeping(cache, e)) {
         e->answer.file = NULL;
         pass(cache, answer.file);
@@ -268,20 +360,11 @@ static struct lookup entry_keep(struct file_cache *cache, struct entry *e)
     *bucket = e;
     touch(cache, e);
     cache->count[e->holds]++;
-    if (e->holds == HOLDS_MEMORY)
-        cache->memory_bytes += (uint64_t)e->answer.file->size;
+    cache->fds += e->fds;
+    cache->memory_bytes += e->memory_bytes;
+    enter_made(cache, e);
+    entry_own_files(e, e);
     return answer;
-}
-
-/* Whether the inode behind `a` still is what `e` holds. Its ctime moves with every change. */
-static bool is_same_version(const struct entry *e, const struct docroot_answer *a)
-{
-    const struct file *f = e->answer.file;
-
-    return f != NULL && !f->is_young && e->device == a->st.st_dev && e->inode == a->st.st_ino &&
-           f->size == a->st.st_size && f->mtime.tv_sec == a->st.st_mtim.tv_sec &&
-           f->mtime.tv_nsec == a->st.st_mtim.tv_nsec && f->ctime.tv_sec == a->st.st_ctim.tv_sec &&
-           f->ctime.tv_nsec == a->st.st_ctim.tv_nsec;
 }
 
 static struct lookup error_lookup(unsigned status)
@@ -291,7 +374,8 @@ static struct lookup error_lookup(unsigned status)
 
 /* Takes a->fd. `old` is the entry that went stale; NULL: none. */
 static void entry_take_file(const struct file_cache *cache, struct entry *e,
-                            const struct entry *old, const struct docroot_answer *a)
+                            const struct entry *old, const struct docroot_answer *a,
+                            bool *is_watched)
 {
     const struct file_cache_limits *limits = &cache->limits;
     const struct docroot_options *root = &e->root->options;
@@ -299,13 +383,15 @@ static void entry_take_file(const struct file_cache *cache, struct entry *e,
     const struct file_options options = {
         .default_type = str_of(root->default_type),
         .charset = str_of(root->charset),
-        .has_etag = root->has_etag,
+        .etag = root->etag,
         .small_bytes =
             limits->small_bytes < limits->memory_bytes ? limits->small_bytes : limits->memory_bytes,
     };
+    bool is_kept =
+        old != NULL && old->answer.file != NULL && file_is_version(old->answer.file, &a->st);
     struct file *file;
 
-    if (old != NULL && is_same_version(old, a)) {
+    if (is_kept) {
         close(a->fd);
         file = file_get(old->answer.file);
     } else {
@@ -315,10 +401,19 @@ static void entry_take_file(const struct file_cache *cache, struct entry *e,
         e->answer = error_lookup(docroot_status(errno));
         return;
     }
+    variants_load(file, is_kept, e->root, (struct str){ e->path, e->path_n }, a, &options,
+                  cache->watch, &e->trail, is_watched);
     e->answer = (struct lookup){ .kind = LOOKUP_FILE, .file = file, .status = 200 };
-    e->holds = file->fd >= 0 ? HOLDS_FD : HOLDS_MEMORY;
-    e->device = a->st.st_dev;
-    e->inode = a->st.st_ino;
+}
+
+static bool has_young(const struct file *f)
+{
+    if (f->is_young)
+        return true;
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        if (f->choices.encoded[i] != NULL && f->choices.encoded[i]->is_young)
+            return true;
+    return false;
 }
 
 static struct entry *entry_new(const struct docroot *root, struct str path, uint64_t hash)
@@ -328,6 +423,7 @@ static struct entry *entry_new(const struct docroot *root, struct str path, uint
     *e = (struct entry){ .hash = hash, .root = root, .holds = HOLDS_NOTHING, .path_n = path.n };
     e->trail.owner = TRAIL_OF_ENTRY;
     list_init(&e->in_order);
+    list_init(&e->in_made);
     memcpy(e->path, path.p, path.n);
     e->path[path.n] = '\0';
     return e;
@@ -347,7 +443,7 @@ static struct entry *entry_load(struct file_cache *cache, const struct docroot *
     if ((a.error == EMFILE || a.error == ENFILE) && file_cache_shed(cache) > 0)
         a = docroot_find(root, path, cache->watch, &e->trail, &is_watched);
     if (a.status == DOCROOT_FILE)
-        entry_take_file(cache, e, old, &a);
+        entry_take_file(cache, e, old, &a, &is_watched);
     else if (a.status == DOCROOT_DIRECTORY)
         e->answer = (struct lookup){ .kind = LOOKUP_DIRECTORY, .status = 301 };
     else if (a.status == DOCROOT_LISTING)
@@ -357,7 +453,7 @@ static struct entry *entry_load(struct file_cache *cache, const struct docroot *
     valid_ms = cache->limits.valid_ms;
     if (is_watched && valid_ms < WATCHED_VALID_MS)
         valid_ms = WATCHED_VALID_MS;
-    if (e->answer.file != NULL && e->answer.file->is_young && valid_ms > YOUNG_VALID_MS)
+    if (e->answer.file != NULL && has_young(e->answer.file) && valid_ms > YOUNG_VALID_MS)
         valid_ms = YOUNG_VALID_MS;
     e->stale_ms = now_ms + valid_ms;
     return e;
@@ -380,6 +476,7 @@ struct lookup file_cache_find(struct file_cache *cache, struct docroot *root, st
     uint64_t hash = XXH3_64bits_withSeed(path.p, path.n, root->salt);
     struct entry *e = entry_find(cache, root, path, hash);
     struct entry *old = NULL;
+    struct lookup answer;
 
     assert(path.n > 0 && path.p[0] == '/');
     root->is_asked = true;
@@ -397,8 +494,9 @@ struct lookup file_cache_find(struct file_cache *cache, struct docroot *root, st
     }
     pass(cache, NULL);
     e = entry_load(cache, root, path, hash, now_ms, old);
-    entry_free(cache, &old);
-    return entry_keep(cache, e);
+    answer = entry_keep(cache, e);
+    entry_free(cache, &old); /* last: by now its file may be the new one's */
+    return answer;
 }
 
 int file_cache_watch_fd(const struct file_cache *cache)
@@ -448,6 +546,85 @@ void file_cache_tick(struct file_cache *cache, uint64_t now_ms)
     }
 }
 
+/* ---- encodings that were made ---- */
+
+static void drop_made(struct file_cache *cache, struct entry *e)
+{
+    struct file *f = e->answer.file;
+    unsigned made = f->choices.made;
+
+    leave_made(cache, e);
+    e->made_bytes = 0;
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        if ((made & ENCODING_BIT(i)) != 0)
+            variants_drop(f, (enum encoding)i);
+    f->choices.makeable |= made; /* when it is asked for again */
+}
+
+/*
+ * Gives up what nobody asked for since we last looked. Where all of it is in use the new one has to
+ * do without: to push out what is made again at once would keep the thread busy for ever.
+ */
+static bool make_room_for_made(struct file_cache *cache, uint64_t bytes)
+{
+    size_t tries = cache->made_count;
+
+    while (cache->made_bytes + bytes > cache->limits.compress_bytes) {
+        struct entry *e = CONTAINER_OF(cache->made.next, struct entry, in_made);
+
+        if (tries-- == 0)
+            return false;
+        if (e->used == e->made_use_seen) {
+            drop_made(cache, e);
+            continue;
+        }
+        e->made_use_seen = e->used;
+        list_move_to_tail(&cache->made, &e->in_made);
+    }
+    return true;
+}
+
+void file_cache_add_encoded(struct file_cache *cache, struct file *f, enum encoding encoding,
+                            struct file **made)
+{
+    struct entry *e = f->entry;
+
+    /* What is hard to compress for one is so for the others. */
+    f->choices.makeable &= *made != NULL ? ~ENCODING_BIT(encoding) : 0;
+    if (*made == NULL || f->choices.encoded[encoding] != NULL ||
+        !make_room_for_made(cache, (uint64_t)(*made)->size))
+        return;
+    leave_made(cache, e);
+    (*made)->entry = e;
+    f->choices.encoded[encoding] = *made;
+    f->choices.made |= ENCODING_BIT(encoding);
+    e->made_bytes += (uint64_t)(*made)->size;
+    e->made_use_seen = e->used;
+    enter_made(cache, e);
+    *made = NULL;
+}
+
+void file_cache_cancel_work(struct file_cache *cache)
+{
+    for (int i = 0; i < HOLDS_COUNT; i++) {
+        LIST_EACH (at, &cache->order[i]) {
+            struct file *f = CONTAINER_OF(at, struct entry, in_order)->answer.file;
+
+            if (f != NULL)
+                cancel_work(f);
+        }
+    }
+}
+
+static bool is_held_elsewhere(const struct file *f)
+{
+    bool is_held = f->refs > 1;
+
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        is_held = is_held || (f->choices.encoded[i] != NULL && f->choices.encoded[i]->refs > 1);
+    return is_held;
+}
+
 size_t file_cache_shed(struct file_cache *cache)
 {
     size_t closed = 0;
@@ -459,10 +636,10 @@ size_t file_cache_shed(struct file_cache *cache)
     LIST_EACH_SAFE (at, after, &cache->order[HOLDS_FD]) {
         struct entry *e = CONTAINER_OF(at, struct entry, in_order);
 
-        if (e->answer.file->refs > 1)
+        if (is_held_elsewhere(e->answer.file))
             continue;
+        closed += e->fds;
         entry_drop(cache, e);
-        closed++;
     }
     return closed;
 }
@@ -477,9 +654,10 @@ struct file_cache_stats file_cache_stats(const struct file_cache *cache)
 {
     return (struct file_cache_stats){
         .entries = entry_count(cache),
-        .fds = cache->count[HOLDS_FD],
+        .fds = cache->fds,
         .watches = cache->watch != NULL ? file_watch_count(cache->watch) : 0,
         .memory_bytes = cache->memory_bytes,
+        .made_bytes = cache->made_bytes,
         .hits = cache->hits,
         .misses = cache->misses,
         .invalidated = cache->invalidated,

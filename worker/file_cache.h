@@ -25,11 +25,12 @@
 struct file_cache;
 
 struct file_cache_limits {
-    size_t entries_max;    /* 0: nothing is kept, each look-up goes to the file system */
-    size_t fds_max;        /* entries that may hold a descriptor */
-    uint64_t memory_bytes; /* bodies held in memory, all together */
-    uint64_t small_bytes;  /* files up to this size are held in memory */
-    uint64_t valid_ms;     /* see above */
+    size_t entries_max;      /* 0: nothing is kept, each look-up goes to the file system */
+    size_t fds_max;          /* entries that may hold a descriptor */
+    uint64_t memory_bytes;   /* bodies held in memory, all together, but for what is made */
+    uint64_t compress_bytes; /* encodings that were made, all together */
+    uint64_t small_bytes;    /* files up to this size are held in memory */
+    uint64_t valid_ms;       /* see above */
     bool is_watching;
 };
 
@@ -72,6 +73,13 @@ void file_cache_on_change(struct file_cache *cache);
  */
 void file_cache_tick(struct file_cache *cache, uint64_t now_ms);
 
+/*
+ * The outcome of making `encoding` for a file that an entry holds: *made is taken, or left there if
+ * it is no use: too large for what there is room for. NULL: it could not be made, or gained nothing.
+ */
+void file_cache_add_encoded(struct file_cache *cache, struct file *f, enum encoding encoding,
+                            struct file **made);
+
 /* Closes every descriptor that no response holds (descriptors ran out). Returns how many. */
 size_t file_cache_shed(struct file_cache *cache);
 
@@ -81,10 +89,14 @@ size_t file_cache_shed(struct file_cache *cache);
  */
 void file_cache_retire(struct file_cache *cache);
 
+/* The work on files ends soon: before the helper thread is waited for. */
+void file_cache_cancel_work(struct file_cache *cache);
+
 /* For tests and status. */
 struct file_cache_stats {
     size_t entries, fds, watches;
     uint64_t memory_bytes, hits, misses, invalidated;
+    uint64_t made_bytes; /* of encodings that were made */
 };
 struct file_cache_stats file_cache_stats(const struct file_cache *cache);
 

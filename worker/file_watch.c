@@ -452,6 +452,27 @@ bool file_watch_follow(struct file_watch *watch, struct trail *trail, int root_f
     return step != STEP_UNWATCHED;
 }
 
+bool file_watch_beside(struct file_watch *watch, struct trail *trail, struct str base,
+                       struct str suffix)
+{
+    char text[NAME_MAX + 1];
+    struct str beside = { text, base.n + suffix.n };
+    bool is_found = false;
+
+    if (beside.n > NAME_MAX)
+        return true; /* such a file cannot come */
+    memcpy(text, base.p, base.n);
+    memcpy(text + base.n, suffix.p, suffix.n);
+    /* New links are put in front: the loop does not meet them. */
+    for (struct trail_link *at = trail->first; at != NULL; at = at->next) {
+        if (!str_eq((struct str){ at->name->text, at->name->n }, base))
+            continue;
+        trail_add(watch, trail, at->name->watch->wd, beside);
+        is_found = true;
+    }
+    return is_found;
+}
+
 bool file_watch_follow_links(struct file_watch *watch, struct trail *trail, const char *path)
 {
     struct walk k = { .watch = watch, .trail = trail, .is_to_root = true };

@@ -56,6 +56,14 @@ bool file_watch_follow(struct file_watch *watch, struct trail *trail, int root_f
                        const char *path);
 
 /*
+ * Adds the name `base` + `suffix` wherever the trail has the name `base`: files beside the one that
+ * it leads to, which are not there yet. (One that is there may be a link, and is followed.) False:
+ * the trail has no such name.
+ */
+bool file_watch_beside(struct file_watch *watch, struct trail *trail, struct str base,
+                       struct str suffix);
+
+/*
  * Adds the symbolic links on the way to the folder `path` (absolute), and that it or a folder above
  * it is moved or deleted. False: not all of that can be watched.
  */

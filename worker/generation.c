@@ -73,6 +73,7 @@ static struct file_cache *make_cache(const struct config *config)
         .small_bytes = config->open_file_cache_small_bytes,
         .valid_ms = config->open_file_cache_valid_ms,
         .is_watching = config->open_file_cache_watch,
+        .compress_bytes = config->compress_memory_bytes,
     };
 
     return file_cache_new(&limits);
@@ -104,8 +105,13 @@ static struct docroot *make_docroot(struct generation *gen, struct root_index *r
         .is_dotfiles_shown = scope->is_dotfiles_shown,
         .default_type = scope->default_type,
         .charset = scope->charset,
-        .has_etag = scope->has_etag,
         .has_listing = scope->has_listing,
+        .etag = (enum etag_kind)scope->etag,
+        .precompressed = scope->precompressed,
+        .compress = gen->config->compress_memory_bytes > 0 ? scope->compress : 0,
+        .compress_types = &scope->compress_types,
+        .compress_min_bytes = scope->compress_min_bytes,
+        .compress_max_bytes = scope->compress_max_bytes,
     };
 
     struct docroot **root = root_index_find(roots, gen->config, scope);

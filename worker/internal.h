@@ -29,6 +29,7 @@ enum {
     INPUT_BYTES = INPUT_KEPT_MAX + INPUT_READ_BYTES + 4096, /* and empty lines before it */
     EXCHANGES_KEPT = 64,                                    /* in the lookaside: some 14 KB each */
     OFFLOAD_JOBS = 256,                                     /* that wait for the helper thread */
+    BACKGROUND_JOBS = 64,
     TURN_READ_BYTES = 256 * 1024, /* of one connection before others are due */
     TURN_REQUESTS = 128,          /* answered for one connection before others are due */
 };
@@ -88,6 +89,8 @@ struct worker {
     int ledger;              /* in shared->limits */
     struct offload *offload; /* work for the helper thread; owned */
     ev_io offload_io;
+    struct offload *background; /* the same for what nobody waits for, such as compression; owned */
+    ev_io background_io;
 };
 
 /* An exchange for a new request, from the lookaside list; holds the current generation. */

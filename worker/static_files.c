@@ -9,6 +9,7 @@
 #include "common/shared.h"
 #include "worker/clock.h"
 #include "worker/conditional.h"
+#include "worker/file_work.h"
 #include "worker/generation.h"
 #include "worker/listing.h"
 #include "worker/multipart.h"
@@ -199,6 +200,9 @@ static void handle(struct exchange *x)
     found = find_file(x, path);
     switch (found.kind) {
     case LOOKUP_FILE:
+        if (found.file->is_special &&
+            (found.file->wants_tag || x->req.known[FIELD_ACCEPT_ENCODING].p != NULL))
+            found.file = file_choose(x, found.file);
         answer_file(x, found.file);
         return;
     case LOOKUP_LISTING:

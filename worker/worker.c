@@ -129,6 +129,11 @@ static void on_offload_finished(struct ev_loop *loop, ev_io *io, int events)
     offload_finish(CONTAINER_OF(io, struct worker, offload_io)->offload);
 }
 
+static void on_background_finished(struct ev_loop *loop, ev_io *io, int events)
+{
+    offload_finish(CONTAINER_OF(io, struct worker, background_io)->background);
+}
+
 static double least(double a, uint64_t ms)
 {
     double b = (double)ms / 1000 / 4;
@@ -385,6 +390,8 @@ static void start_watchers(struct worker *w)
     ev_init(&w->file_watch, on_files_changed);
     ev_io_init(&w->offload_io, on_offload_finished, offload_fd(w->offload), EV_READ);
     ev_io_start(w->loop, &w->offload_io);
+    ev_io_init(&w->background_io, on_background_finished, offload_fd(w->background), EV_READ);
+    ev_io_start(w->loop, &w->background_io);
     ev_io_init(&w->channel_io, on_message, w->channel_fd, EV_READ);
     ev_io_start(w->loop, &w->channel_io);
 }
@@ -398,6 +405,7 @@ static void stop_watchers(struct worker *w)
     ev_idle_stop(w->loop, &w->stay_awake);
     ev_io_stop(w->loop, &w->file_watch);
     ev_io_stop(w->loop, &w->offload_io);
+    ev_io_stop(w->loop, &w->background_io);
     ev_io_stop(w->loop, &w->channel_io);
 }
 
@@ -442,11 +450,12 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     list_init(&w->runnable);
     deadlines_init(&w->deadlines);
     w->offload = offload_new(OFFLOAD_JOBS);
+    w->background = offload_new(BACKGROUND_JOBS);
     w->auth = basic_auth_new();
     w->ledger = limits_open_ledger(&w->shared->limits, getpid());
     ev_now_update(loop);
     clock_update(&w->clock, ev_now(loop));
-    if (w->offload != NULL && w->auth != NULL)
+    if (w->offload != NULL && w->background != NULL && w->auth != NULL)
         gen = generation_new(heritage->bundle, w->counters, &why);
     else
         why = xasprintf("eventfd, getrandom: %s", strerror(errno));
@@ -455,6 +464,7 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
         free(why);
         offload_free(&w->offload);
         basic_auth_free(&w->auth);
+        offload_free(&w->background);
         free(w);
         return NULL;
     }
@@ -475,6 +485,8 @@ void worker_free(struct worker **wp)
     offload_free(&w->offload); /* before the connections that its jobs point to */
     basic_auth_free(&w->auth);
     stop_watchers(w); /* after the jobs, which wake connections */
+    file_cache_cancel_work(w->gen->cache);
+    offload_free(&w->background); /* before the caches that its jobs point to */
     LIST_EACH_SAFE (at, after, &w->listeners) {
         struct listener *l = CONTAINER_OF(at, struct listener, link);
 

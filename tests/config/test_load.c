@@ -69,6 +69,10 @@ Test(load, fills_in_every_default)
     cr_expect_eq(c->open_file_cache_small_bytes, 16384);
     cr_expect_eq(c->open_file_cache_valid_ms, 1000);
     cr_expect(c->open_file_cache_watch);
+    cr_expect_eq(c->compress_memory_bytes, 32 << 20);
+    cr_expect(s->precompressed == ENCODINGS_ALL && s->compress == ENCODINGS_ALL);
+    cr_expect_eq(s->compress_min_bytes, 256);
+    cr_expect_eq(s->compress_max_bytes, 4 << 20);
     cr_assert_eq(c->site_count, 1);
     cr_expect_str_eq(c->sites[0].hosts[0], "*");
     cr_expect_eq(c->sites[0].line, 0);
@@ -77,7 +81,7 @@ Test(load, fills_in_every_default)
     cr_assert_eq(s->index_count, 2);
     cr_expect_str_eq(s->index[0], "index.html");
     cr_expect_str_eq(s->index[1], "index.htm");
-    cr_expect(!s->is_dotfiles_shown && s->has_etag);
+    cr_expect(!s->is_dotfiles_shown && s->etag == ETAG_ON);
     cr_expect_str_eq(s->default_type, "application/octet-stream");
     cr_expect_str_eq(s->charset, "utf-8");
     cr_expect_eq(s->max_ranges, 16);
@@ -159,6 +163,17 @@ static const struct {
     { "charset: off", "charset: off\n" },
     { "charset: iso-8859-1", "charset: iso-8859-1\n" },
     { "etag: off", "etag: off\n" },
+    { "etag: no", "etag: off\n" },
+    { "etag: yes", "etag: on\n" },
+    { "etag: Content", "etag: content\n" },
+    { "precompressed: off", "precompressed: off\n" },
+    { "precompressed: [gzip, brotli]", "precompressed: [br, gzip]\n" },
+    { "compress: zstd", "compress: [zstd]\n" },
+    { "compress: [br, zstd, gzip]", "compress: on\n" },
+    { "compress_types: [text/css, '*+json']", "compress_types: [text/css, '*+json']\n" },
+    { "compress_min: 1k", "compress_min: 1KiB\n" },
+    { "compress_max: 1m", "compress_max: 1MiB\n" },
+    { "compress_memory: 0", "compress_memory: 0\n" },
     { "access_log: a.log", "access_log: /etc/remuda/a.log\n" },
     { "client_max_body_size: 10MB", "client_max_body_size: 10MiB\n" },
     { "error_pages: {503: /b, 404: /it's}",
@@ -245,6 +260,8 @@ Test(load, knows_the_units)
 
 static const char inherited[] = "root: www\n"
                                 "etag: off\n"
+                                "precompressed: gzip\n"
+                                "compress_types: 'text/*'\n"
                                 "index: a\n"
                                 "access_log: all.log\n"
                                 "error_pages: {404: /s404, 500: /s500}\n"
@@ -277,7 +294,9 @@ Test(load, lets_a_child_inherit_what_it_does_not_set)
     const struct scope *s = scope_of(c, "/a");
 
     cr_expect_str_eq(s->root, "/etc/remuda/www");
-    cr_expect_not(s->has_etag);
+    cr_expect_eq(s->etag, ETAG_OFF);
+    cr_expect_eq(s->precompressed, ENCODING_BIT(ENCODING_GZIP));
+    cr_expect_eq(s->compress_types.count, 1, "a list replaces the parent's");
     cr_expect_str_eq(s->charset, "");
     cr_expect_eq(s->index_count, 2, "a list replaces the parent's");
     cr_expect(s->has_listing && s->listing_max == 7);
@@ -331,7 +350,7 @@ Test(load, sorts_routes_by_length_and_ends_with_the_site_itself)
     cr_assert_eq(c->sites[0].route_count, 4);
     for (size_t i = 0; i < 4; i++)
         cr_expect_str_eq(c->sites[0].routes[i].path, order[i]);
-    cr_expect_eq(c->sites[0].routes[0].line, 14);
+    cr_expect_eq(c->sites[0].routes[0].line, 16);
     cr_expect_eq(c->sites[0].routes[3].line, 0);
     config_free(&c);
 }

@@ -67,7 +67,7 @@ Test(settings, guess_what_was_meant)
         { "lisen", SCOPE_SITE, "listen" }, /* of another scope: then the scope is told */
         { "server_name", SCOPE_SITE, "hosts" },
         { "smal", SCOPE_FILE_CACHE, "small" },
-        { "compression", SCOPE_SERVER, NULL },
+        { "encryption", SCOPE_SERVER, NULL },
         { "x", SCOPE_SERVER, NULL },
         { "xy", SCOPE_FILE_CACHE, NULL },
         { "ab", SCOPE_SERVER, NULL },

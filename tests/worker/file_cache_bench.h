@@ -32,7 +32,7 @@ static inline struct docroot *add_root(struct bench *b, const char *name)
                                        .index_count = 2,
                                        .default_type = "application/octet-stream",
                                        .charset = "utf-8",
-                                       .has_etag = true };
+                                       .etag = ETAG_ON };
     struct docroot *root;
 
     root = file_cache_add_root(b->cache, &options);

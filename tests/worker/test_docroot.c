@@ -10,12 +10,12 @@
 static char *const no_watch_index[] = { "index.html", "index.htm" };
 
 /* A site with something of each kind, and a file beside it that must stay out of reach. */
-struct site {
+struct place {
     struct temp_folder t;
     struct docroot root;
 };
 
-static void site_init(struct site *s, bool has_openat2)
+static void site_init(struct place *s, bool has_openat2)
 {
     struct docroot_options options = { .index = no_watch_index, .index_count = 2 };
     char path[PATH_MAX];
@@ -57,13 +57,13 @@ static void site_init(struct site *s, bool has_openat2)
         s->root.has_openat2 = false;
 }
 
-static void site_fini(struct site *s)
+static void site_fini(struct place *s)
 {
     docroot_close(&s->root);
     temp_folder_fini(&s->t);
 }
 
-static struct docroot_answer find(const struct site *s, const char *path, char *text, size_t size)
+static struct docroot_answer find(const struct place *s, const char *path, char *text, size_t size)
 {
     struct trail trail = { 0 };
     bool is_watched;
@@ -129,7 +129,7 @@ static const struct {
 
 static void check_rows(bool has_openat2)
 {
-    struct site s;
+    struct place s;
 
     site_init(&s, has_openat2);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -169,7 +169,7 @@ Test(docroot, holds_what_would_leave_it)
                                          "/link-proc/etc/passwd" };
 
     for (int openat2 = 0; openat2 <= 1; openat2++) {
-        struct site s;
+        struct place s;
 
         site_init(&s, openat2);
         s.root.options.is_dotfiles_shown = true;
@@ -202,7 +202,7 @@ Test(docroot, has_no_way_through_the_magic_links_of_a_served_proc)
 
 Test(docroot, shows_dotfiles_where_it_is_told_to)
 {
-    struct site s;
+    struct place s;
     char text[64];
 
     site_init(&s, true);
@@ -241,7 +241,7 @@ Test(docroot, knows_which_paths_are_hidden)
 
 Test(docroot, neither_waits_for_nor_wakes_the_writer_of_a_fifo)
 {
-    struct site s;
+    struct place s;
     char text[64];
     int fd;
 
@@ -255,7 +255,7 @@ Test(docroot, neither_waits_for_nor_wakes_the_writer_of_a_fifo)
 
 Test(docroot, reads_no_sockets_and_devices)
 {
-    struct site s;
+    struct place s;
     char text[64];
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -273,7 +273,7 @@ Test(docroot, reads_no_sockets_and_devices)
 
 Test(docroot, says_forbidden_where_permission_is_missing)
 {
-    struct site s;
+    struct place s;
     char text[64];
     bool is_root = geteuid() == 0;
 
@@ -297,7 +297,7 @@ Test(docroot, says_forbidden_where_permission_is_missing)
 
 Test(docroot, takes_paths_of_any_length)
 {
-    struct site s;
+    struct place s;
     char path[2 * PATH_MAX], text[64];
 
     site_init(&s, true);
@@ -318,7 +318,7 @@ Test(docroot, takes_paths_of_any_length)
 
 Test(docroot, notices_that_its_folder_was_replaced)
 {
-    struct site s;
+    struct place s;
     char text[64];
     char *path;
 
@@ -381,7 +381,7 @@ Test(docroot, lists_only_folders_that_have_no_index)
         { "/fifo", 403 },
     };
     char text[64];
-    struct site s;
+    struct place s;
 
     site_init(&s, true);
     s.root.options.has_listing = true;

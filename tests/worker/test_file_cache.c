@@ -57,7 +57,7 @@ Test(file_cache, sends_no_etag_and_no_charset_where_it_is_told_so)
     struct bench b;
     struct docroot_options options = { .default_type = "text/plain",
                                        .charset = "",
-                                       .has_etag = false };
+                                       .etag = ETAG_OFF };
     struct lookup l;
 
     bench_init(&b, &roomy);
