@@ -377,9 +377,11 @@ void conn_drive(struct conn *c)
         }
     }
     load_input(c);
+    w->driven = c;
     do
         outcome = advance(c);
     while (outcome == GO_ON);
+    w->driven = NULL;
     assert(outcome == GONE || out_is_empty(w->out));
     if (outcome == GONE) {
         conn_close(&c, c->close_reason); /* first: its log tells what was not sent */
@@ -488,7 +490,7 @@ static bool evict_one(struct worker *w, enum deadline_kind kind)
 
         if (++looked_at > EVICT_LOOKS)
             return false;
-        if (kind != DEADLINE_LINGER && (c->kept != NULL || conn_has_unread(c)))
+        if (c == w->driven || (kind != DEADLINE_LINGER && (c->kept != NULL || conn_has_unread(c))))
             continue;
         conn_close(&c, CLOSE_EVICTED);
         return true;

@@ -19,6 +19,7 @@ enum {
     BUCKETS_MAX = 1 << 20,
     WATCHED_VALID_MS = 60 * 1000, /* what inotify does not tell (file_watch.h) is found by then */
     YOUNG_VALID_MS = 25,          /* see struct file: by then the file is not young any more */
+    ROOM_FDS = 8,                 /* given back at a time when there are none left */
     TICK_MS = 900,                /* a timer of a second may fire a little early */
     BATCHES_MAX = 16,             /* of events in one turn of the loop */
     NEGATIVE_PATH_MAX = 256, /* errors for longer paths are not kept: anybody can make them up */
@@ -49,6 +50,8 @@ struct entry {
 
 struct file_cache {
     struct file_cache_limits limits;
+    bool (*give_room)(void *context);
+    void *context;
     struct file_watch *watch; /* NULL: off, or inotify is not to be had */
     struct entry **buckets;
     size_t bucket_mask;
@@ -429,6 +432,16 @@ static struct entry *entry_new(const struct docroot *root, struct str path, uint
     return e;
 }
 
+/* A look-up needs more than one: the file, and folders on the way. */
+static bool has_made_room(struct file_cache *cache)
+{
+    unsigned made = (unsigned)file_cache_shed(cache);
+
+    while (made < ROOM_FDS && cache->give_room != NULL && cache->give_room(cache->context))
+        made++;
+    return made > 0;
+}
+
 /* Asks the file system. `old` is the path's entry that went stale, out of the cache; or NULL. */
 static struct entry *entry_load(struct file_cache *cache, const struct docroot *root,
                                 struct str path, uint64_t hash, uint64_t now_ms,
@@ -440,7 +453,7 @@ static struct entry *entry_load(struct file_cache *cache, const struct docroot *
     bool is_watched;
 
     a = docroot_find(root, path, cache->watch, &e->trail, &is_watched);
-    if ((a.error == EMFILE || a.error == ENFILE) && file_cache_shed(cache) > 0)
+    if ((a.error == EMFILE || a.error == ENFILE) && has_made_room(cache))
         a = docroot_find(root, path, cache->watch, &e->trail, &is_watched);
     if (a.status == DOCROOT_FILE)
         entry_take_file(cache, e, old, &a, &is_watched);
@@ -623,6 +636,12 @@ static bool is_held_elsewhere(const struct file *f)
     for (int i = 0; i < ENCODING_COUNT; i++)
         is_held = is_held || (f->choices.encoded[i] != NULL && f->choices.encoded[i]->refs > 1);
     return is_held;
+}
+
+void file_cache_set_room(struct file_cache *cache, bool (*give_room)(void *context), void *context)
+{
+    cache->give_room = give_room;
+    cache->context = context;
 }
 
 size_t file_cache_shed(struct file_cache *cache)

@@ -80,6 +80,12 @@ void file_cache_tick(struct file_cache *cache, uint64_t now_ms);
 void file_cache_add_encoded(struct file_cache *cache, struct file *f, enum encoding encoding,
                             struct file **made);
 
+/*
+ * Whom to ask for a descriptor once the cache has none of its own to give (an idle connection's,
+ * say). False: there is none.
+ */
+void file_cache_set_room(struct file_cache *cache, bool (*give_room)(void *context), void *context);
+
 /* Closes every descriptor that no response holds (descriptors ran out). Returns how many. */
 size_t file_cache_shed(struct file_cache *cache);
 

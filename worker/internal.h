@@ -64,6 +64,8 @@ struct worker {
     unsigned exchanges_free_count;
     struct exchange *spare; /* what the next request is parsed into */
 
+    struct conn *driven; /* the one whose steps run now: it is not to be spared; NULL: none */
+
     /* the scratch of the connection that is being driven */
     char *input;                      /* INPUT_BYTES; owned */
     const char *input_at, *input_end; /* unconsumed */

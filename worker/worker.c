@@ -168,6 +168,11 @@ static void use_error_log(struct worker *w, struct bundle *bundle)
         close(old);
 }
 
+static bool spare_idle(void *context)
+{
+    return conn_evict(context);
+}
+
 /* From here on requests begin under `gen`; those under way keep theirs. */
 static void switch_to(struct worker *w, struct generation *gen, struct bundle *bundle)
 {
@@ -177,6 +182,7 @@ static void switch_to(struct worker *w, struct generation *gen, struct bundle *b
         exchange_free(w, w->spare);
     w->spare = NULL;
     w->gen = gen;
+    file_cache_set_room(gen->cache, spare_idle, w);
     use_error_log(w, bundle);
     log_set_level(gen->config->log_level);
     watch_files(w);
