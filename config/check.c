@@ -72,9 +72,25 @@ static void check_accounts(struct check *c)
         FAIL(c, config->places, "group", "this machine has no group \"%s\"", config->group);
 }
 
+/* What is in it the workers judge, who read it with their own rights. */
+static void check_users(struct check *c, const struct scope *scope)
+{
+    static const char setting[] = "auth_basic_user_file";
+    const char *path = scope->auth_basic_user_file;
+    struct stat st;
+
+    if (scope->auth_basic == NULL || scope->auth_basic[0] == '\0')
+        return;
+    if (stat(path, &st) < 0)
+        FAIL(c, scope->places, setting, "%s %s: %s", setting, path, strerror(errno));
+    else if (S_ISDIR(st.st_mode))
+        FAIL(c, scope->places, setting, "%s %s: a folder, not a file", setting, path);
+}
+
 static void check_scope(struct check *c, const struct scope *scope)
 {
     check_folder(c, scope);
+    check_users(c, scope);
     if (scope->access_log != ACCESS_LOG_OFF)
         check_parent(c, scope->places, "access_log", c->config->access_logs[scope->access_log]);
 }

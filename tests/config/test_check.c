@@ -62,6 +62,11 @@ static const struct {
     { "an error log that is a folder", "root: @\nerror_log: @\n", 2, 12, "not a file" },
     { "access log of a route", "root: @\nroutes:\n  - path: /x\n    access_log: /none/a.log\n", 4,
       17, "/none" },
+    { "users", "root: @\nauth_basic: x\nauth_basic_user_file: /none/users\n", 3, 23,
+      "/none/users" },
+    { "users in a folder", "root: @\nauth_basic: x\nauth_basic_user_file: @\n", 3, 23,
+      "not a file" },
+    { "users that nobody asks for", "root: @\nauth_basic_user_file: /none/users\n", 0, 0, NULL },
     { "control socket", "root: @\ncontrol_socket: /none/x.sock\n", 2, 17, "/none" },
 };
 

@@ -235,3 +235,24 @@ Test(basic_auth, says_503_when_too_many_wait)
     buf_fini(&users);
     server_close(&s);
 }
+
+/* Unknown users are tried against somebody's hash, and that somebody's answer is remembered. */
+Test(basic_auth, forgets_a_user_whose_hash_went_to_another)
+{
+    struct server s;
+    struct buf users = { 0 };
+
+    server_open(&s);
+    add_user(&users, "anna", "a", "$5$", 1000);
+    server_file(&s, "users", buf_cstr(&users));
+    server_file(&s, "root/in/index.html", "in");
+    server_start(&s, "workers: 1\n" CONFIG);
+    cr_expect_eq(status_as(&s, "/in/", "anna:a"), 200);
+    memcpy(users.p, "bert", 4);
+    server_file(&s, "users", buf_cstr(&users));
+    server_reload(&s, "workers: 1\n" CONFIG);
+    cr_expect_eq(status_as(&s, "/in/", "anna:a"), 401);
+    cr_expect_eq(status_as(&s, "/in/", "bert:a"), 200);
+    buf_fini(&users);
+    server_close(&s);
+}
