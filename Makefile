@@ -232,6 +232,7 @@ SBINDIR  := $(PREFIX)/sbin
 BINDIR   := $(PREFIX)/bin
 SHAREDIR := $(PREFIX)/share/remuda
 CONFDIR  := $(SYSCONFDIR)/remuda
+MANDIR   := $(PREFIX)/share/man
 DOCROOT  := $(patsubst config/www/%,%,$(shell find config/www -type f))
 
 .PHONY: install
@@ -241,6 +242,7 @@ install: $(BUILD)/remuda ## into $(DESTDIR)$(PREFIX); an existing config is left
 	sed -e 's|/etc/remuda/|$(CONFDIR)/|g' scripts/remudactl >$(DESTDIR)$(BINDIR)/remudactl
 	chmod 755 $(DESTDIR)$(BINDIR)/remudactl
 	install -D -m 644 config/full.yaml $(DESTDIR)$(SHAREDIR)/full.yaml
+	install -D -m 644 scripts/remuda.yaml.5 $(DESTDIR)$(MANDIR)/man5/remuda.yaml.5
 	@set -e; for file in $(DOCROOT); do \
 	    install -D -m 644 "config/www/$$file" "$(DESTDIR)$(SHAREDIR)/www/$$file"; \
 	done
@@ -253,7 +255,7 @@ install: $(BUILD)/remuda ## into $(DESTDIR)$(PREFIX); an existing config is left
 .PHONY: uninstall
 uninstall: ## remove what install put there, except the config
 	rm -f $(DESTDIR)$(SBINDIR)/remuda $(DESTDIR)$(BINDIR)/remudactl
-	rm -f $(DESTDIR)$(UNITDIR)/remuda.service
+	rm -f $(DESTDIR)$(UNITDIR)/remuda.service $(DESTDIR)$(MANDIR)/man5/remuda.yaml.5
 	rm -rf $(DESTDIR)$(SHAREDIR)
 	@echo 'Your config stays in $(DESTDIR)$(CONFDIR)'
 

@@ -272,4 +272,7 @@ void config_dump(const struct config *config, FILE *out);
 /* Every setting with its default, bounds and meaning, as a YAML file that loads as it is. */
 void config_write_full(FILE *out);
 
+/* The same as the manual page remuda.yaml(5). */
+void config_write_manual(FILE *out);
+
 #endif

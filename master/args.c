@@ -20,6 +20,7 @@ const char args_help[] =
     "  -t, --test          check the config and print \"ok\" or all that is wrong\n"
     "      --dump          print the effective config, defaults included\n"
     "      --full          print every setting with its default, bounds and meaning\n"
+    "      --man           the same as the manual page remuda.yaml(5)\n"
     "  -s, --signal VERB   stop, quit, reload, reopen or status; waits until it has happened\n"
     "  -H, --header LINE   for explain: a field of the request, as in 'Accept-Encoding: br'\n"
     "  -X, --method NAME   for explain: the request's method [GET]\n"
@@ -118,6 +119,11 @@ static bool set_workers(struct parser *p, const char *value)
     return set_number(p, "--workers", value, 1, CONFIG_WORKERS_MAX, &p->args->workers);
 }
 
+static bool set_man(struct parser *p, const char *value)
+{
+    return set_action(p, ACTION_MAN);
+}
+
 static bool set_verb(struct parser *p, const char *value)
 {
     for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
@@ -188,21 +194,14 @@ static const struct option {
     bool has_value;
     bool (*set)(struct parser *p, const char *value);
 } options[] = {
-    { 'c', "config", true, set_config },
-    { 'p', "port", true, set_port },
-    { 0, "workers", true, set_workers },
-    { 't', "test", false, set_test },
-    { 0, "dump", false, set_dump },
-    { 0, "full", false, set_full },
-    { 's', "signal", true, set_verb },
-    { 0, "single", false, set_single },
-    { 'H', "header", true, add_field },
-    { 'X', "method", true, set_method },
-    { 'I', "head", false, set_head_only },
-    { 0, "daemon", false, set_background },
-    { 0, "foreground", false, set_foreground },
-    { 'V', "version", false, set_version },
-    { 'h', "help", false, set_help },
+    { 'c', "config", true, set_config },    { 'p', "port", true, set_port },
+    { 0, "workers", true, set_workers },    { 't', "test", false, set_test },
+    { 0, "dump", false, set_dump },         { 0, "full", false, set_full },
+    { 0, "man", false, set_man },           { 's', "signal", true, set_verb },
+    { 0, "single", false, set_single },     { 'H', "header", true, add_field },
+    { 'X', "method", true, set_method },    { 'I', "head", false, set_head_only },
+    { 0, "daemon", false, set_background }, { 0, "foreground", false, set_foreground },
+    { 'V', "version", false, set_version }, { 'h', "help", false, set_help },
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(*options) };

@@ -18,6 +18,7 @@ enum action {
     ACTION_TEST,    /* -t */
     ACTION_DUMP,    /* --dump */
     ACTION_FULL,    /* --full */
+    ACTION_MAN,     /* --man */
     ACTION_EXPLAIN, /* explain URL */
     ACTION_VERB,    /* -s */
     ACTION_VERSION, /* -V */

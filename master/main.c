@@ -56,6 +56,9 @@ static int run(const struct args *args)
     case ACTION_FULL:
         config_write_full(stdout);
         return EXIT_OK;
+    case ACTION_MAN:
+        config_write_manual(stdout);
+        return EXIT_OK;
     case ACTION_TEST:
     case ACTION_DUMP:
         return check_config(args);

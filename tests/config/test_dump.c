@@ -58,33 +58,48 @@ Test(dump, loads_to_an_equal_dump)
     }
 }
 
-static char *full_text(void)
+static char *written(void (*write)(FILE *out))
 {
     char *text = NULL, *copy;
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);
 
-    config_write_full(out);
+    write(out);
     fclose(out);
     copy = str_dup((struct str){ text, n });
     free(text);
     return copy;
 }
 
-Test(dump, writes_the_full_config_that_stands_in_the_tree)
+static char *full_text(void)
 {
-    char *text = full_text();
+    return written(config_write_full);
+}
+
+static void expect_in_tree(const char *path, char *text, const char *how)
+{
     struct buf file = { 0 };
-    FILE *in = fopen("config/full.yaml", "r");
+    FILE *in = fopen(path, "r");
     int c;
 
     cr_assert_not_null(in);
     while ((c = getc(in)) != EOF)
         buf_add_char(&file, (char)c);
     fclose(in);
-    cr_expect_str_eq(buf_cstr(&file), text, "write it again: remuda --full > config/full.yaml");
+    cr_expect_str_eq(buf_cstr(&file), text, "write it again: %s", how);
     buf_fini(&file);
     free(text);
+}
+
+Test(dump, writes_the_full_config_that_stands_in_the_tree)
+{
+    expect_in_tree("config/full.yaml", full_text(), "remuda --full > config/full.yaml");
+}
+
+Test(dump, writes_the_manual_page_that_stands_in_the_tree)
+{
+    expect_in_tree("scripts/remuda.yaml.5", written(config_write_manual),
+                   "remuda --man > scripts/remuda.yaml.5");
 }
 
 /* All lines from the one that starts with `from` on, without their "# ". */
