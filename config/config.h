@@ -131,6 +131,19 @@ struct scope {
     char *auth_basic;           /* realm: who asks must say who he is; NULL or "": nobody must */
     char *auth_basic_user_file; /* absolute; set wherever auth_basic is */
     struct method_list allowed_methods; /* count 0: all that the handler knows */
+    struct pairs types;                 /* media types by extension, before the built-in table */
+    char *cache_control;                /* of files; NULL: none */
+    struct pairs expires; /* a media type, all of one kind, or "default": to a time, or "off" */
+
+    bool has_server_header; /* send `Server: remuda` */
+    bool has_security_headers;
+    struct pairs headers_set, headers_add;
+    struct words headers_remove;
+    struct words cors_origins; /* "*" or origins; empty: no CORS */
+    struct words cors_methods, cors_headers, cors_expose;
+    bool cors_credentials;
+    uint64_t cors_max_age_ms;
+
     struct words tries;     /* paths looked up in turn, "=404" as the last; empty: the path */
     bool redirects_folders; /* else a folder without its '/' is answered by its index */
     struct pairs rewrites;  /* of a route: expression and path, the first match counts; applied to
@@ -231,7 +244,6 @@ struct config {
     uint64_t request_line_max_bytes;   /* 414 */
     uint64_t request_header_max_bytes; /* all field lines together: 431 */
     uint64_t request_header_max_count; /* 431 */
-    bool has_server_header;            /* send `Server: remuda` */
 
     /* sending and caching */
     uint64_t sendfile_max_chunk_bytes;     /* of one response, per turn of the loop */

@@ -5,10 +5,18 @@
 
 enum { COMMENT_COLUMNS = 92 };
 
+static bool is_group_set(const struct setting *group, const void *base)
+{
+    for (size_t i = 0; i < setting_count; i++)
+        if (settings[i].scopes == (unsigned)group->group && field_is_set(&settings[i], base))
+            return true;
+    return false;
+}
+
 static void dump_row(const struct setting *row, const struct config *config, const void *base,
                      unsigned indent, struct buf *out)
 {
-    if (!field_is_set(row, base))
+    if (!field_is_set(row, base) || (row->type == SET_GROUP && !is_group_set(row, base)))
         return;
     buf_printf(out, "%*s%s:", (int)indent, "", row->name);
     field_write(row, config, base, indent, out);
@@ -28,7 +36,7 @@ static void dump_route(const struct config *config, const struct route *route, s
     buf_add_char(out, '\n');
     for (size_t i = 0; i < setting_count; i++)
         if (setting_is_scoped(&settings[i]))
-            dump_row(&settings[i], config, &route->scope, 8, out);
+            dump_row(&settings[i], config, &route->scope, 8 + setting_indent(&settings[i]), out);
 }
 
 static void dump_site_listen(const struct config *config, const struct site *site, struct buf *out)
@@ -77,8 +85,7 @@ void config_dump(const struct config *config, FILE *out)
             STR("# What is in effect: every setting, and for each route all that it inherits.\n"));
     for (size_t i = 0; i < setting_count; i++)
         if (!setting_is_scoped(&settings[i]))
-            dump_row(&settings[i], config, config, settings[i].scopes == SCOPE_FILE_CACHE ? 2 : 0,
-                     &text);
+            dump_row(&settings[i], config, config, setting_indent(&settings[i]), &text);
     buf_add(&text, STR("\n# Sites are chosen by the request's host, their routes by its path: the "
                        "longest that fits.\nsites:\n"));
     for (size_t i = 0; i < config->site_count; i++)
@@ -110,7 +117,7 @@ static void write_comment(struct str text, unsigned indent, struct buf *out)
 /* Help, what it takes, and the row with its default; as a comment where there is none. */
 static void write_full_row(const struct setting *row, struct buf *out)
 {
-    unsigned indent = row->scopes == SCOPE_FILE_CACHE ? 2 : 0;
+    unsigned indent = setting_indent(row);
     struct buf about = { 0 };
 
     if (row->heading != NULL)
@@ -124,12 +131,12 @@ static void write_full_row(const struct setting *row, struct buf *out)
     buf_fini(&about);
     if (strcmp(row->name, "root") == 0)
         buf_add(out, STR("root: www\n"));
-    else if (row->type == SET_GROUP)
+    else if (row->type == SET_GROUP && setting_group_has_default(row))
         buf_printf(out, "%s:\n", row->name);
     else if (row->default_text != NULL)
         buf_printf(out, "%*s%s: %s\n", (int)indent, "", row->name, row->default_text);
     else
-        buf_printf(out, "# %s: %s\n", row->name, row->example);
+        buf_printf(out, "# %*s%s: %s\n", (int)indent, "", row->name, row->example);
 }
 
 static const char full_head[] =

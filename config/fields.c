@@ -97,7 +97,7 @@ static size_t plain_size(enum setting_type type)
 static bool is_string(enum setting_type type)
 {
     return type == SET_ACCOUNT || type == SET_MEDIA_TYPE || type == SET_CHARSET ||
-           type == SET_PATH || type == SET_SOCKET_PATH || type == SET_REALM;
+           type == SET_PATH || type == SET_TEXT || type == SET_SOCKET_PATH || type == SET_REALM;
 }
 
 void field_copy(const struct setting *row, const void *from, void *to)
@@ -280,6 +280,7 @@ bool field_is_set(const struct setting *row, const void *base)
     case SET_ACCOUNT:
         return CONST_FIELD(base, row, char *) != NULL;
     case SET_PATH:
+    case SET_TEXT:
     case SET_SOCKET_PATH:
         return row->none != NULL || CONST_FIELD(base, row, char *) != NULL;
     case SET_ERROR_PAGES:
@@ -333,6 +334,7 @@ void field_write(const struct setting *row, const struct config *config, const v
     case SET_CHARSET:
     case SET_REALM:
     case SET_PATH:
+    case SET_TEXT:
     case SET_SOCKET_PATH:
         write_text_or_none(row, CONST_FIELD(base, row, char *), out);
         break;

@@ -12,6 +12,8 @@
     config_error_add((r)->errors, (node)->mark.line, (node)->mark.column, (node)->mark.width, \
                      __VA_ARGS__)
 
+enum { RESPOND_BODY_MAX = 65536 };
+
 static bool is_text(const struct yaml_node *node)
 {
     return node->kind == YAML_SCALAR && !node->is_null;
@@ -148,6 +150,11 @@ void respond_read(struct value_reader *r, const struct setting *row, const struc
     }
     if (body != NULL && (status == 204 || status == 205)) {
         FAIL(r, body->key, "a response with the status %u has no body (RFC 9110, 15.3)", status);
+        return;
+    }
+    if (body != NULL && body->value->text.n > RESPOND_BODY_MAX) {
+        FAIL(r, body->value, "a body in the config has at most %d bytes; a file may have more",
+             RESPOND_BODY_MAX);
         return;
     }
     if (type != NULL && !value_is_media_type(type->value->text)) {

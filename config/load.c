@@ -20,10 +20,10 @@ static void add_defaults(struct buf *text)
     for (size_t i = 0; i < setting_count; i++) {
         const struct setting *row = &settings[i];
 
-        if (row->type == SET_GROUP)
+        if (row->type == SET_GROUP && setting_group_has_default(row))
             buf_printf(text, "%s:\n", row->name);
         else if (row->default_text != NULL)
-            buf_printf(text, "%s%s: %s\n", row->scopes == SCOPE_FILE_CACHE ? "  " : "", row->name,
+            buf_printf(text, "%s%s: %s\n", setting_indent(row) > 0 ? "  " : "", row->name,
                        row->default_text);
     }
 }

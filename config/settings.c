@@ -8,16 +8,18 @@
 #include "config/config.h"
 #include "config/shapes.h"
 
-#define SERVER(field) SCOPE_SERVER, offsetof(struct config, field)
-#define CACHE(field)  SCOPE_FILE_CACHE, offsetof(struct config, field)
-#define EVERY(field)  SCOPE_INHERITED, offsetof(struct scope, field)
-#define ROUTE(field)  SCOPE_ROUTE, offsetof(struct scope, field)
-#define KIB           ((uint64_t)1 << 10)
-#define MIB           ((uint64_t)1 << 20)
-#define GIB           ((uint64_t)1 << 30)
-#define SECOND        ((uint64_t)1000)
-#define HOUR          (3600 * SECOND)
-#define DAY           (24 * HOUR)
+#define SERVER(field)  SCOPE_SERVER, offsetof(struct config, field)
+#define CACHE(field)   SCOPE_FILE_CACHE, offsetof(struct config, field)
+#define EVERY(field)   SCOPE_INHERITED, offsetof(struct scope, field)
+#define HEADERS(field) SCOPE_HEADERS, offsetof(struct scope, field)
+#define CORS(field)    SCOPE_CORS, offsetof(struct scope, field)
+#define ROUTE(field)   SCOPE_ROUTE, offsetof(struct scope, field)
+#define KIB            ((uint64_t)1 << 10)
+#define MIB            ((uint64_t)1 << 20)
+#define GIB            ((uint64_t)1 << 30)
+#define SECOND         ((uint64_t)1000)
+#define HOUR           (3600 * SECOND)
+#define DAY            (24 * HOUR)
 
 /* A timeout of 0 would close a connection before its first byte. */
 #define TIMEOUT .min = 10, .max = DAY
@@ -106,8 +108,6 @@ const struct setting settings[] = {
               "request_line_max" },
     { "request_header_count", SET_COUNT, SERVER(request_header_max_count), "100", .min = 1,
       .max = 256, .help = "field lines of a request; more are answered 431" },
-    { "server_header", SET_BOOL, SERVER(has_server_header), "on",
-      .help = "on: send \"Server: remuda\"" },
 
     { "sendfile_max_chunk", SET_SIZE, SERVER(sendfile_max_chunk_bytes), "2MiB", .min = 4 * KIB,
       .max = GIB, .heading = "sending and caching",
@@ -182,6 +182,56 @@ const struct setting settings[] = {
     { "error_pages", SET_ERROR_PAGES, EVERY(error_pages),
       .example = "{404: /404.html, 503: /busy.html}",
       .help = "pages for errors, by status; a site's or route's add to those above it" },
+
+    { "types", SET_PAIRS, EVERY(types), .example = "{wasm: application/wasm, log: text/plain}",
+      .check_name = check_extension, .check = check_type,
+      .help = "media types by file name extension, before those that are built in" },
+    { "cache_control", SET_TEXT, EVERY(cache_control), .none = "off", .default_text = "off",
+      .example = "'public, no-cache'", .check = check_field_value,
+      .help = "Cache-Control of files" },
+    { "expires", SET_PAIRS, EVERY(expires),
+      .example = "{text/html: off, image/*: 30d, default: 1h}", .check_name = check_expires_name,
+      .check = check_expires,
+      .help = "how long files may be kept, by media type: Cache-Control's max-age, and Expires" },
+
+    { "server_header", SET_BOOL, EVERY(has_server_header), "on",
+      .heading = "headers: these settings may also stand in a site or a route",
+      .help = "on: send \"Server: remuda\"" },
+    { "security_headers", SET_SWITCH, EVERY(has_security_headers), "off",
+      .words = { "off", "basic" },
+      .help = "basic: X-Content-Type-Options: nosniff, X-Frame-Options: SAMEORIGIN, and "
+              "Referrer-Policy: strict-origin-when-cross-origin with every answer" },
+    { "headers", SET_GROUP, EVERY(headers_set), .none = "off", .group = SCOPE_HEADERS,
+      .example = "{set: {X-Frame-Options: DENY}, remove: [X-Old]}",
+      .help =
+          "fields of every answer, errors too; a site's or route's come to those above it; off: "
+          "none of those above" },
+    { "set", SET_PAIRS, HEADERS(headers_set), .example = "{X-Frame-Options: DENY}",
+      .check_name = check_header_name, .check = check_field_value,
+      .help = "fields that have this value, whatever a handler or a setting above says" },
+    { "add", SET_PAIRS, HEADERS(headers_add), .example = "{Link: '</a.css>; rel=preload'}",
+      .check_name = check_header_name, .check = check_field_value,
+      .help = "fields beside those that are there" },
+    { "remove", SET_WORDS, HEADERS(headers_remove), .example = "[X-Powered-By]",
+      .check = check_header_name, .help = "fields from above that are not sent here" },
+    { "cors", SET_GROUP, EVERY(cors_origins), .none = "off", .group = SCOPE_CORS,
+      .example = "{origins: ['https://app.example'], methods: [GET, PUT], credentials: on}",
+      .help = "who may use the answers from pages of other origins; off: nobody" },
+    { "origins", SET_WORDS, CORS(cors_origins), .none = "off", .default_text = "off",
+      .example = "['https://app.example', 'http://localhost:3000']", .check = check_origin,
+      .help = "origins, or '*' for all" },
+    { "methods", SET_WORDS, CORS(cors_methods), .default_text = "[GET, HEAD, POST]",
+      .example = "[GET, PUT]", .check = check_method, .help = "methods that pages may use" },
+    { "headers", SET_WORDS, CORS(cors_headers), .none = "off", .default_text = "off",
+      .example = "[X-Token]", .check = check_token,
+      .help = "request fields that pages may set; off: those that need no permission" },
+    { "expose", SET_WORDS, CORS(cors_expose), .none = "off", .default_text = "off",
+      .example = "[X-Total]", .check = check_token,
+      .help = "answer fields that pages may read beside the usual ones" },
+    { "credentials", SET_BOOL, CORS(cors_credentials), "off",
+      .help = "on: requests may come with cookies and passwords; not with the origin '*'" },
+    { "max_age", SET_DURATION, CORS(cors_max_age_ms), "10m", .max = 7 * DAY,
+      .help = "how long browsers remember a permission" },
 
     { "try", SET_WORDS, EVERY(tries), .none = "off", .default_text = "off", .check = check_try,
       .example = "[$path, $path.html, $path/, /index.html, =404]",
@@ -296,7 +346,20 @@ static const struct {
 
 bool setting_is_scoped(const struct setting *row)
 {
-    return (row->scopes & (SCOPE_SITE | SCOPE_ROUTE)) != 0;
+    return (row->scopes & (SCOPE_SITE | SCOPE_ROUTE | SCOPE_HEADERS | SCOPE_CORS)) != 0;
+}
+
+unsigned setting_indent(const struct setting *row)
+{
+    return (row->scopes & (SCOPE_FILE_CACHE | SCOPE_HEADERS | SCOPE_CORS)) != 0 ? 2 : 0;
+}
+
+bool setting_group_has_default(const struct setting *group)
+{
+    for (size_t i = 0; i < setting_count; i++)
+        if (settings[i].scopes == (unsigned)group->group && settings[i].default_text != NULL)
+            return true;
+    return false;
 }
 
 const struct setting *setting_find(struct str name, unsigned scope)
@@ -458,6 +521,9 @@ void setting_describe(const struct setting *row, struct buf *out)
     case SET_PAIRS:
         buf_printf(out, "a map, as in %s", row->example);
         break;
+    case SET_TEXT:
+        buf_printf(out, "a text, as in %s", row->example);
+        break;
     case SET_REWRITES:
         buf_printf(out, "a list of rules, as in %s", row->example);
         break;
@@ -478,7 +544,8 @@ void setting_describe(const struct setting *row, struct buf *out)
         access_value_describe(row, out);
         break;
     case SET_GROUP:
-        buf_add(out, STR("a map of settings, as in {max: 1000, valid: 10s}"));
+        buf_printf(out, "a map of settings, as in %s",
+                   row->example != NULL ? row->example : "{max: 1000, valid: 10s}");
         break;
     case SET_STRUCTURE:
         buf_printf(out, "%s, as in %s", row->help, row->example);

@@ -35,6 +35,7 @@ enum setting_type {
     SET_ERROR_PAGES, /* scope->error_pages and error_page_count */
     SET_WORDS,       /* struct words: see config/shapes.h */
     SET_PAIRS,       /* struct pairs */
+    SET_TEXT,        /* char *, NULL for none */
     SET_REWRITES,    /* struct pairs in order, names may repeat: see config/kinds.h */
     SET_REDIRECT,    /* struct redirect: see config/kinds.h */
     SET_RESPOND,     /* struct respond */
@@ -54,6 +55,8 @@ enum setting_scope {
     SCOPE_SITE = 2,
     SCOPE_ROUTE = 4,
     SCOPE_FILE_CACHE = 8, /* inside of open_file_cache */
+    SCOPE_HEADERS = 16,   /* inside of headers */
+    SCOPE_CORS = 32,      /* inside of cors */
     SCOPE_INHERITED = SCOPE_SERVER | SCOPE_SITE | SCOPE_ROUTE,
 };
 
@@ -84,6 +87,12 @@ extern const size_t setting_count;
 
 /* True: the field is in struct scope; false: in struct config. */
 bool setting_is_scoped(const struct setting *row);
+
+/* Columns that the row stands right of its place: of a group's members 2, else 0. */
+unsigned setting_indent(const struct setting *row);
+
+/* Whether some member of a group has a default. */
+bool setting_group_has_default(const struct setting *group);
 
 /* The row that may stand in `scope`, else one of this name from another scope, else NULL. */
 const struct setting *setting_find(struct str name, unsigned scope);

@@ -67,6 +67,31 @@ void pairs_add(struct pairs *pairs, struct str name, struct str value)
     pairs->list[pairs->count++] = (struct pair){ str_dup(name), str_dup(value) };
 }
 
+void pairs_remove(struct pairs *pairs, struct str name)
+{
+    for (size_t i = 0; i < pairs->count;) {
+        if (!str_eq_case(str_of(pairs->list[i].name), name)) {
+            i++;
+            continue;
+        }
+        free(pairs->list[i].name);
+        free(pairs->list[i].value);
+        pairs->list[i] = pairs->list[--pairs->count];
+    }
+}
+
+void words_remove(struct words *words, struct str word)
+{
+    for (size_t i = 0; i < words->count;) {
+        if (!str_eq_case(str_of(words->list[i]), word)) {
+            i++;
+            continue;
+        }
+        free(words->list[i]);
+        words->list[i] = words->list[--words->count];
+    }
+}
+
 void pairs_fini(struct pairs *pairs)
 {
     for (size_t i = 0; i < pairs->count; i++) {
@@ -205,4 +230,96 @@ const char *check_try(struct str text)
                    ? NULL
                    : "a status is from 400 to 599, as in =404";
     return template_check_path(text);
+}
+
+/* scheme "://" host [":" port], as a browser sends it (RFC 6454, 7), or '*'. */
+const char *check_origin(struct str text)
+{
+    static const char why[] = "an origin has no path and no blank, as in https://app.example, and "
+                              "'*' stands for all";
+    const char *host = memmem(text.p, text.n, "://", 3);
+
+    if (str_eq(text, STR("*")) || str_eq(text, STR("null")))
+        return NULL;
+    if (host == NULL || host == text.p || host + 3 == text.p + text.n ||
+        memchr(host + 3, '/', text.n - (size_t)(host + 3 - text.p)) != NULL)
+        return why;
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] <= ' ' || text.p[i] > '~' || text.p[i] == ',' || text.p[i] == '*')
+            return why;
+    return NULL;
+}
+
+const char *check_extension(struct str text)
+{
+    return memchr(text.p, '.', text.n) != NULL || memchr(text.p, '/', text.n) != NULL
+               ? "it is what follows the last dot of a name, as in png"
+               : NULL;
+}
+
+const char *check_type(struct str text)
+{
+    return value_is_media_type(text) ? NULL : "it is a media type, as in text/plain";
+}
+
+const char *check_expires_name(struct str text)
+{
+    if (str_eq(text, STR("default")) || value_is_media_type(text))
+        return NULL;
+    return "it is a media type, as in text/html or image/*, or default";
+}
+
+const char *check_expires(struct str text)
+{
+    uint64_t ms;
+
+    if (str_eq_case(text, STR("off")))
+        return NULL;
+    return value_parse_duration(text, &ms) && ms <= (uint64_t)366 * 86400000
+               ? NULL
+               : "it is off or a time of at most 366d, as in 1h";
+}
+
+const char *check_header_name(struct str text)
+{
+    static const char *const own[] = {
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "content-length",
+        "content-range",
+        "content-type",
+        "content-encoding",
+        "date",
+        "server",
+        "etag",
+        "last-modified",
+        "accept-ranges",
+        "location",
+        "allow",
+        "www-authenticate",
+        "expires",
+        "vary",
+    };
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (str_eq_case(text, str_of(own[i])))
+            return "the server writes it itself; there are settings for what it may say, as "
+                   "types, expires, etag and server_header";
+    return check_token(text);
+}
+
+void text_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
+               char **field)
+{
+    if (!is_scalar(item->value))
+        value_refuse(r, row, item);
+    else if (row->none != NULL && str_eq_case(item->value->text, str_of(row->none)))
+        field_set_text(field, NULL);
+    else if (is_good(r, row, item->value, row->check))
+        field_set_text(field, str_dup(item->value->text));
 }

@@ -18,6 +18,9 @@ void pairs_add(struct pairs *pairs, struct str name, struct str value);
 /* Replaces the value of an equal name, any case. */
 void pairs_put(struct pairs *pairs, struct str name, struct str value);
 void pairs_fini(struct pairs *pairs);
+/* What is equal in any case. */
+void pairs_remove(struct pairs *pairs, struct str name);
+void words_remove(struct words *words, struct str word);
 /* NULL: no such name, any case. */
 const char *pairs_find(const struct pairs *pairs, struct str name);
 
@@ -37,5 +40,17 @@ const char *check_token(struct str text);
 const char *check_field_value(struct str text);
 const char *check_method(struct str text);
 const char *check_try(struct str text);
+
+const char *check_origin(struct str text);
+const char *check_extension(struct str text);
+const char *check_type(struct str text);
+const char *check_expires_name(struct str text);
+const char *check_expires(struct str text);
+/* A field that is not written by the server itself. */
+const char *check_header_name(struct str text);
+
+/* One text; NULL for the row's word for none. */
+void text_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
+               char **field);
 
 #endif

@@ -8,7 +8,12 @@
 #include "config/shapes.h"
 #include "config/utf8.h"
 
-enum { HOST_MAX = 253, LABEL_MAX = 63, /* RFC 1035, 2.3.4 */ ROUTES_MAX = 65536 /* of a site */ };
+enum {
+    HOST_MAX = 253,
+    HEADERS_MAX = 16384,
+    LABEL_MAX = 63,
+    /* RFC 1035, 2.3.4 */ ROUTES_MAX = 65536 /* of a site */
+};
 
 /* A host as written, to find those that stand twice. */
 struct named_host {
@@ -36,6 +41,10 @@ static const char *place_name(unsigned scope)
         return "a route";
     case SCOPE_FILE_CACHE:
         return "\"open_file_cache\"";
+    case SCOPE_HEADERS:
+        return "\"headers\"";
+    case SCOPE_CORS:
+        return "\"cors\"";
     default:
         return "the top level";
     }
@@ -68,18 +77,114 @@ static void refuse_name(struct value_reader *r, const struct yaml_node *key,
              utf8_short(key->text).text);
 }
 
-/* A map of further settings; its word for none sets the first of them, the limit, to 0. */
+static void read_item(struct value_reader *r, const struct yaml_item *item,
+                      enum setting_scope where, struct scope *scope, struct config_places *places);
+
+/* All of them stand in every head. */
+static void bound_headers(struct value_reader *r, const struct yaml_node *map,
+                          const struct scope *scope)
+{
+    const struct pairs *both[] = { &scope->headers_set, &scope->headers_add };
+    size_t n = 0;
+
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; j < both[i]->count; j++)
+            n += strlen(both[i]->list[j].name) + strlen(both[i]->list[j].value) + 4;
+    if (n > HEADERS_MAX)
+        FAIL(r, map, "the fields of \"headers\" are %zu bytes together; at most %d are possible", n,
+             HEADERS_MAX);
+}
+
+/*
+ * What is removed goes from what was inherited before anything is set, in whatever order the three
+ * stand; what is set anew is not removed any more.
+ */
+static void read_headers(struct value_reader *r, const struct yaml_node *map, struct scope *scope)
+{
+    const struct yaml_item *removed = yaml_map_find(map, "remove");
+    struct config_places *places = places_new(&r->config->all_places, scope->places);
+    struct words inherited = scope->headers_remove;
+
+    scope->headers_remove = (struct words){ NULL, 0 };
+    if (removed != NULL)
+        read_item(r, removed, SCOPE_HEADERS, scope, places);
+    for (size_t i = 0; i < scope->headers_remove.count; i++) {
+        pairs_remove(&scope->headers_set, str_of(scope->headers_remove.list[i]));
+        pairs_remove(&scope->headers_add, str_of(scope->headers_remove.list[i]));
+    }
+    for (size_t i = 0; i < inherited.count; i++)
+        if (!words_have(&scope->headers_remove, str_of(inherited.list[i])))
+            words_add(&scope->headers_remove, str_of(inherited.list[i]));
+    words_fini(&inherited);
+    for (const struct yaml_item *item = map->items; item != NULL; item = item->next) {
+        if (item == removed)
+            continue;
+        read_item(r, item, SCOPE_HEADERS, scope, places);
+        for (const struct yaml_item *at = item->value->items;
+             at != NULL && item->value->kind == YAML_MAP; at = at->next)
+            words_remove(&scope->headers_remove, at->key->text);
+    }
+    bound_headers(r, map, scope);
+}
+
+static void drop_group(struct value_reader *r, const struct setting *row, struct scope *scope)
+{
+    switch (row->group) {
+    case SCOPE_HEADERS:
+        pairs_fini(&scope->headers_set);
+        pairs_fini(&scope->headers_add);
+        words_fini(&scope->headers_remove);
+        break;
+    case SCOPE_CORS:
+        words_fini(&scope->cors_origins);
+        break;
+    default: /* the first of them is a limit */
+        *(uint64_t *)(void *)((char *)r->config + row->offset) = 0;
+        break;
+    }
+}
+
+static void check_cors(struct value_reader *r, const struct yaml_node *map,
+                       const struct scope *scope)
+{
+    if (scope->cors_credentials && words_have(&scope->cors_origins, STR("*")))
+        FAIL(r, map, "\"cors\" cannot allow credentials to all origins: name them");
+}
+
+/* A map of further settings; its word for none drops what there is. */
 static void read_group(struct value_reader *r, const struct setting *row,
                        const struct yaml_item *item, struct scope *scope)
 {
     const struct yaml_node *value = item->value;
 
-    if (value->kind == YAML_MAP)
+    if (value->kind == YAML_MAP && row->group == SCOPE_HEADERS)
+        read_headers(r, value, scope);
+    else if (value->kind == YAML_MAP)
         scope_read(r, value, row->group, scope);
     else if (value->kind == YAML_SCALAR && str_eq_case(value->text, str_of(row->none)))
-        *(uint64_t *)(void *)((char *)r->config + row->offset) = 0;
+        drop_group(r, row, scope);
     else
         value_refuse(r, row, item);
+    if (row->group == SCOPE_CORS && value->kind == YAML_MAP)
+        check_cors(r, value, scope);
+}
+
+static void read_item(struct value_reader *r, const struct yaml_item *item,
+                      enum setting_scope where, struct scope *scope, struct config_places *places)
+{
+    const struct setting *row = setting_find(item->key->text, where);
+
+    if (row == NULL)
+        refuse_name(r, item->key, where);
+    else if ((row->scopes & where) == 0)
+        refuse_place(r, row, item->key, where);
+    else if (row->type == SET_GROUP)
+        read_group(r, row, item, scope);
+    else if (row->type != SET_STRUCTURE)
+        value_read(r, row, item, setting_is_scoped(row) ? (void *)scope : r->config);
+    if (row != NULL && !r->is_default)
+        places_add(places, row->name,
+                   (struct config_place){ item->value->mark.line, item->value->mark.column });
 }
 
 void scope_read(struct value_reader *r, const struct yaml_node *map, enum setting_scope where,
@@ -88,21 +193,8 @@ void scope_read(struct value_reader *r, const struct yaml_node *map, enum settin
     struct config_places *places = places_new(&r->config->all_places, scope->places);
 
     scope->places = places;
-    for (const struct yaml_item *item = map->items; item != NULL; item = item->next) {
-        const struct setting *row = setting_find(item->key->text, where);
-
-        if (row == NULL)
-            refuse_name(r, item->key, where);
-        else if ((row->scopes & where) == 0)
-            refuse_place(r, row, item->key, where);
-        else if (row->type == SET_GROUP)
-            read_group(r, row, item, scope);
-        else if (row->type != SET_STRUCTURE)
-            value_read(r, row, item, setting_is_scoped(row) ? (void *)scope : r->config);
-        if (row != NULL && !r->is_default)
-            places_add(places, row->name,
-                       (struct config_place){ item->value->mark.line, item->value->mark.column });
-    }
+    for (const struct yaml_item *item = map->items; item != NULL; item = item->next)
+        read_item(r, item, where, scope, places);
 }
 
 void scope_fini(struct scope *scope)

@@ -120,6 +120,13 @@ static bool parse_number(enum setting_type type, struct str text, uint64_t *valu
     return !*is_huge;
 }
 
+bool value_parse_duration(struct str text, uint64_t *ms)
+{
+    bool is_huge;
+
+    return parse_number(SET_DURATION, text, ms, &is_huge);
+}
+
 static bool read_number(struct value_reader *r, const struct setting *row,
                         const struct yaml_item *item, uint64_t *value)
 {
@@ -533,8 +540,8 @@ static bool has_right_shape(struct value_reader *r, const struct setting *row,
 /* Types whose readers judge the shape of the value themselves. */
 static bool reads_own_shape(enum setting_type type)
 {
-    return type == SET_WORDS || type == SET_REWRITES || type == SET_PAIRS || type == SET_REDIRECT ||
-           type == SET_RESPOND || choice_has_type(type);
+    return type == SET_WORDS || type == SET_TEXT || type == SET_REWRITES || type == SET_PAIRS ||
+           type == SET_REDIRECT || type == SET_RESPOND || choice_has_type(type);
 }
 
 void value_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
@@ -594,6 +601,9 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
         break;
     case SET_PAIRS:
         pairs_read(r, row, item, FIELD(base, row, struct pairs));
+        break;
+    case SET_TEXT:
+        text_read(r, row, item, FIELD(base, row, char *));
         break;
     case SET_REWRITES:
         rewrites_read(r, row, item, FIELD(base, row, struct pairs));

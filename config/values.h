@@ -29,6 +29,9 @@ void value_refuse(struct value_reader *r, const struct setting *row, const struc
 /* `path` seen from the absolute `folder`, without empty and "." segments; the caller frees it. */
 char *value_absolute_path(const char *folder, struct str path);
 
+/* "30s", "2m"; false: not a time. */
+bool value_parse_duration(struct str text, uint64_t *ms);
+
 /* type "/" subtype, and parameters in visible ASCII (RFC 9110, 8.3.1). */
 bool value_is_media_type(struct str text);
 

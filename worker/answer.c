@@ -6,6 +6,7 @@
 
 #include "worker/access.h"
 #include "worker/generation.h"
+#include "worker/headers.h"
 #include "worker/path.h"
 #include "worker/rewrite.h"
 
@@ -59,6 +60,9 @@ void exchange_answer(struct exchange *x)
 {
     unsigned status = find_route(x);
 
+    if (x->route->headers->has_cors && status == 0 &&
+        headers_answer_cors(x->route->headers, &x->req, &x->res, &x->pool))
+        return;
     if (x->gen->config->trusted_proxies.count > 0)
         access_find_client(x);
     if (status != 0)

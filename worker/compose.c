@@ -51,9 +51,9 @@ static char *put_validators(char *p, const struct file *f)
     return p;
 }
 
-size_t compose_http1_most(const struct response *res)
+size_t compose_http1_most(const struct response *res, const struct headers *headers)
 {
-    size_t most = FIXED_MOST + res->content_type.n;
+    size_t most = FIXED_MOST + res->content_type.n + headers->text.n;
 
     if (res->file != NULL)
         most += res->file->content_type.n + res->file->head_n;
@@ -62,16 +62,39 @@ size_t compose_http1_most(const struct response *res)
     return most;
 }
 
+/* What a ready head needs to know of its Expires field. */
+struct expires_place {
+    struct freshness *freshness;
+    size_t at; /* of the date in the head; 0: there is none */
+};
+
+static char *put_freshness(char *p, const char *start, const struct response *res,
+                           const struct compose_options *options, struct expires_place *place)
+{
+    struct freshness *f = headers_freshness(options->headers, res->file->content_type);
+
+    if (f == NULL)
+        return p;
+    if (f->cache_control.n > 0)
+        p = put_field(p, STR("Cache-Control"), f->cache_control);
+    if (!f->has_expires)
+        return p;
+    *place = (struct expires_place){ f, (size_t)(p - start) + sizeof("Expires: ") - 1 };
+    return put_field(p, STR("Expires"), freshness_expires(f, options->now));
+}
+
 /* All but the Connection field and the empty line. */
-static char *put_head(char *p, const struct response *res, const struct compose_options *options)
+static char *put_head(char *p, const struct response *res, const struct compose_options *options,
+                      struct expires_place *place)
 {
     struct str type = res->content_type;
+    const char *start = p;
 
     if (type.n == 0 && res->file != NULL)
         type = res->file->content_type;
     p = put_status(p, res->status);
     p = put_field(p, STR("Date"), (struct str){ options->date, HTTP_DATE_N });
-    if (options->has_server)
+    if (options->headers->has_server)
         p = put_str(p, STR("Server: remuda\r\n"));
     if (status_has_body(res->status)) {
         if (type.n > 0)
@@ -87,15 +110,21 @@ static char *put_head(char *p, const struct response *res, const struct compose_
         p = put_validators(p, res->file);
         if (res->status == 200 && !res->has_no_ranges)
             p = put_str(p, STR("Accept-Ranges: bytes\r\n"));
+        if (res->status < 400)
+            p = put_freshness(p, start, res, options, place);
     }
     for (unsigned i = 0; i < res->field_count; i++)
-        p = put_field(p, res->fields[i].name, res->fields[i].value);
-    return p;
+        if (!headers_replace(options->headers, res->fields[i].name))
+            p = put_field(p, res->fields[i].name, res->fields[i].value);
+    return put_str(p, options->headers->lines);
 }
 
 /* Leaves the head with the file; the next 200 for it is a memcpy. */
-static void make_ready(struct file *f, const char *head, size_t n)
+static void make_ready(struct file *f, const char *head, size_t n,
+                       const struct expires_place *place)
 {
+    f->freshness = place->freshness;
+    f->head_expires_at = place->at;
     f->head = xmalloc(n);
     memcpy(f->head, head, n);
     f->head_n = n;
@@ -103,6 +132,7 @@ static void make_ready(struct file *f, const char *head, size_t n)
 
 size_t compose_http1(char *out, struct response *res, const struct compose_options *options)
 {
+    struct expires_place place = { NULL, 0 };
     struct file *f = res->file;
     bool is_plain = res->is_whole && res->field_count == 0;
     char *p;
@@ -110,11 +140,14 @@ size_t compose_http1(char *out, struct response *res, const struct compose_optio
     if (is_plain && f->head != NULL) {
         memcpy(out, f->head, f->head_n);
         memcpy(out + READY_DATE_AT, options->date, HTTP_DATE_N);
+        if (f->head_expires_at > 0)
+            memcpy(out + f->head_expires_at, freshness_expires(f->freshness, options->now).p,
+                   HTTP_DATE_N);
         p = out + f->head_n;
     } else {
-        p = put_head(out, res, options);
+        p = put_head(out, res, options, &place);
         if (is_plain)
-            make_ready(f, out, (size_t)(p - out));
+            make_ready(f, out, (size_t)(p - out), &place);
     }
     if (options->connection.n > 0)
         p = put_field(p, STR("Connection"), options->connection);

@@ -9,19 +9,21 @@
 #define WORKER_COMPOSE_H
 
 #include "worker/clock.h"
+#include "worker/headers.h"
 #include "worker/response.h"
 
 /* What the protocol and the config add to every response. */
 struct compose_options {
     const char *date; /* HTTP_DATE_N bytes */
-    bool has_server;
-    struct str connection; /* the Connection field's value; n 0: none */
-    bool is_chunked;       /* the body comes in chunks: no Content-Length */
-    bool has_no_length;    /* the body ends with the connection: neither */
+    time_t now;
+    const struct headers *headers; /* of the route: Server, and what its settings add */
+    struct str connection;         /* the Connection field's value; n 0: none */
+    bool is_chunked;               /* the body comes in chunks: no Content-Length */
+    bool has_no_length;            /* the body ends with the connection: neither */
 };
 
 /* Bytes that compose_http1() writes at most. */
-size_t compose_http1_most(const struct response *res);
+size_t compose_http1_most(const struct response *res, const struct headers *headers);
 
 /* Writes status line, fields and the empty line; returns how many bytes. */
 size_t compose_http1(char *out, struct response *res, const struct compose_options *options);

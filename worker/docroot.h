@@ -24,12 +24,15 @@
 #include "config/config.h"
 #include "worker/file_watch.h"
 
+struct pairs;
+
 /* How one route reads its files. Strings are borrowed for the docroot's life. */
 struct docroot_options {
     const char *path; /* absolute folder */
     char *const *index;
     size_t index_count;
     bool is_dotfiles_shown;
+    const struct pairs *types; /* media types by extension; NULL: none */
     const char *default_type, *charset;
     bool has_listing; /* of a folder without an index */
     enum etag_kind etag;

@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "common/xmalloc.h"
+#include "config/shapes.h"
 #include "worker/encoding.h"
 #include "worker/http_date.h"
 #include "worker/mime.h"
@@ -115,11 +116,21 @@ static void write_last_modified(struct file *f, time_t now)
     f->last_modified[HTTP_DATE_N] = '\0';
 }
 
+/* p NULL: the name does not tell. */
+static struct str type_of(struct str name, const struct file_options *options)
+{
+    const char *own = NULL;
+
+    if (options->types != NULL && options->types->count > 0)
+        own = pairs_find(options->types, mime_extension(name));
+    return own != NULL ? str_of(own) : mime_type(name);
+}
+
 /* One block: the struct, the content type, then room for `body_n` bytes. Returns where these go. */
 static char *allocate(struct file **out, struct str name, const struct file_options *options,
                       size_t body_n)
 {
-    struct str type = mime_type(name);
+    struct str type = type_of(name, options);
     struct str charset = options->charset;
     struct file *f;
     char *at;

@@ -20,6 +20,8 @@ enum { FILE_ETAG_MAX = 72, FILE_DATE_SIZE = 30 };
 
 struct file_job;
 
+struct freshness;
+
 struct file {
     unsigned refs;
     int fd;           /* owned; -1: the body is in memory */
@@ -39,6 +41,8 @@ struct file {
     char *head; /* owned by the file, written by the composer on first use: a ready 200 head
                         whose Date the composer patches; NULL until then */
     size_t head_n;
+    size_t head_expires_at;      /* where in `head` the date of Expires stands; 0: nowhere */
+    struct freshness *freshness; /* that it is made of; borrowed from the generation */
 
     /* The same in other encodings. What varies is told by the identity file, the one asked for. */
     enum encoding encoding; /* of these very bytes */
@@ -57,10 +61,13 @@ struct file {
     struct file_job *job; /* under way; NULL: none */
 };
 
+struct pairs;
+
 /* How a route presents its files. Strings are borrowed for the call. */
 struct file_options {
-    struct str default_type; /* where the name tells none */
-    struct str charset;      /* for text types; empty: none */
+    const struct pairs *types; /* by extension, before the built-in ones; NULL: none */
+    struct str default_type;   /* where the name tells none */
+    struct str charset;        /* for text types; empty: none */
     enum etag_kind etag;
     uint64_t small_bytes;   /* files up to this size are read into memory */
     enum encoding encoding; /* of the bytes; the name is the one without its suffix */

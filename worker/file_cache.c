@@ -384,6 +384,7 @@ static void entry_take_file(const struct file_cache *cache, struct entry *e,
     const struct docroot_options *root = &e->root->options;
     /* What exceeds the bound alone would push out all else and still not fit. */
     const struct file_options options = {
+        .types = root->types,
         .default_type = str_of(root->default_type),
         .charset = str_of(root->charset),
         .etag = root->etag,

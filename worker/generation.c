@@ -10,6 +10,7 @@
 #include "common/xmalloc.h"
 #include "config/template.h"
 #include "worker/access.h"
+#include "worker/headers.h"
 #include "worker/htpasswd.h"
 #include "worker/rewrite.h"
 #include "worker/root_index.h"
@@ -103,6 +104,7 @@ static struct docroot *make_docroot(struct generation *gen, struct root_index *r
         .index = scope->index,
         .index_count = scope->index_count,
         .is_dotfiles_shown = scope->is_dotfiles_shown,
+        .types = &scope->types,
         .default_type = scope->default_type,
         .charset = scope->charset,
         .has_listing = scope->has_listing,
@@ -148,6 +150,7 @@ static bool make_route(struct generation *gen, struct root_index *roots, const s
     if (!access_new(scope, &gen->passwords, &to->access, why))
         return false;
     to->rewrites = rewrites_new(&scope->rewrites);
+    to->headers = headers_new(scope);
     to->tries = try_list_new(&scope->tries);
     if (scope->root == NULL && scope->alias == NULL)
         return true;
@@ -235,6 +238,7 @@ static void site_fini(struct live_site *site)
     for (size_t i = 0; site->routes != NULL && i < site->config->route_count; i++) {
         access_free(&site->routes[i].access);
         template_free(&site->routes[i].to);
+        headers_free(&site->routes[i].headers);
         rewrites_free(&site->routes[i].rewrites);
         try_list_free(&site->routes[i].tries);
     }

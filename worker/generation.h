@@ -18,6 +18,7 @@
 #include "worker/route_table.h"
 
 struct access;
+struct headers;
 struct rewrites;
 struct site_index;
 struct template;
@@ -33,6 +34,7 @@ struct live_route {
     struct template *to;       /* of a redirect; owned; NULL: it is none */
     unsigned max_ranges;       /* 0: Range is ignored */
     struct access *access;     /* what it checks before the handler; owned; NULL: nothing */
+    struct headers *headers;   /* that its answers have; owned */
     struct rewrites *rewrites; /* of what is looked up; owned; NULL: none */
     struct try_list *tries;    /* owned; NULL: the path alone */
 };

@@ -323,10 +323,12 @@ static enum need write_response(struct conn *c)
     struct worker *w = c->worker;
     struct exchange *x = c->x;
     struct response *res = &x->res;
-    size_t most = compose_http1_most(res) + res->bytes.n + OUT_COPY_MAX;
+    const struct headers *headers = x->route->headers;
+    size_t most = compose_http1_most(res, headers) + res->bytes.n + OUT_COPY_MAX;
     struct compose_options options = {
         .date = w->clock.date,
-        .has_server = x->gen->config->has_server_header,
+        .now = w->clock.now,
+        .headers = headers,
     };
 
     assert(most <= OUT_BYTES); /* or no flush would ever make room */

@@ -21,7 +21,7 @@ static int compare(struct str a, struct str b)
 }
 
 /* What follows the last dot of the last segment; a name that only starts with a dot has none. */
-static struct str extension_of(struct str name)
+struct str mime_extension(struct str name)
 {
     for (size_t i = name.n; i > 0 && name.p[i - 1] != '/'; i--)
         if (name.p[i - 1] == '.' && i > 1 && name.p[i - 2] != '/')
@@ -31,7 +31,7 @@ static struct str extension_of(struct str name)
 
 struct str mime_type(struct str name)
 {
-    struct str sent = extension_of(name);
+    struct str sent = mime_extension(name);
     char lower[EXTENSION_MAX];
     struct str extension = { lower, sent.n };
     size_t from = 0, to = sizeof(types) / sizeof(types[0]);

@@ -333,6 +333,25 @@ static const struct bad_row {
     { "rules as a map", R "rewrite: {match: a, to: /}\n", 2, 10, "takes a list of rules" },
     { "trailing_slash", R "trailing_slash: on\n", 2, 17, "off or redirect" },
 
+    /* headers */
+    { "a header with a line break", R "headers: {set: {X: \"a\\tb\"}}\n", 2, 20, "control" },
+    { "a header's name", R "headers: {set: {'X Y': a}}\n", 2, 17, "\"X Y\"" },
+    { "a header that the server writes", R "headers: {set: {content-length: 1}}\n", 2, 17,
+      "the server writes it itself" },
+    { "and cannot be taken away", R "headers: {remove: [Date]}\n", 2, 20,
+      "the server writes it itself" },
+    { "headers without set", R "headers: {X-A: b}\n", 2, 11, "unknown setting \"X-A\"" },
+    { "set at the top", R "set: {X-A: b}\n", 2, 1, "belongs into \"headers\"" },
+    { "credentials for all", R "cors: {origins: '*', credentials: on}\n", 2, 7,
+      "credentials to all origins" },
+    { "an origin with a path", R "cors: {origins: 'https://a.example/'}\n", 2, 17,
+      "an origin has no path" },
+    { "a time for a type", R "expires: {text/html: soon}\n", 2, 22, "off or a time" },
+    { "a type of expires", R "expires: {html: 1h}\n", 2, 11, "a media type" },
+    { "an extension with a dot", R "types: {.a: text/plain}\n", 2, 9, "follows the last dot" },
+    { "a type for an extension", R "types: {a: text}\n", 2, 12, "as in text/plain" },
+    { "security_headers", R "security_headers: on\n", 2, 19, "off or basic" },
+
     /* what a route does */
     { "a redirect to nowhere", S "    routes: [{path: /a, redirect: x}]\n", 4, 35,
       "starts with \"/\"" },

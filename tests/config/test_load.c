@@ -1,6 +1,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "config/shapes.h"
 #include "tests/config/parse.h"
 
 static const struct route *route_of(const struct config *config, size_t site, const char *path)
@@ -34,7 +35,7 @@ Test(load, fills_in_every_default)
     cr_expect_str_eq(c->path, TEST_PATH);
     cr_expect_eq(c->workers, cpus());
     cr_expect_not(c->cpu_affinity || c->daemon);
-    cr_expect(c->no_new_privs && c->has_server_header);
+    cr_expect(c->no_new_privs && scope_of(c, "/")->has_server_header);
     cr_expect(c->user == NULL && c->group == NULL && c->error_log == NULL);
     cr_expect_eq(c->rlimit_nofile, 0);
     cr_expect_str_eq(c->pid_file, "/etc/remuda/test.pid");
@@ -379,6 +380,40 @@ Test(load, sorts_routes_by_kind_and_keeps_the_order_of_expressions)
                       route->scope.methods.count == order[i].methods,
                   "%zu: %s", i, route->path);
     }
+    config_free(&c);
+}
+
+Test(load, merges_headers_downwards)
+{
+    struct config *c = parse_good("root: /r\n"
+                                  "headers: {set: {A: '1', B: '1', C: '1'}, remove: [X]}\n"
+                                  "cors: {origins: [https://a], max_age: 5m}\n"
+                                  "expires: {text/html: 1h, default: 1h}\n"
+                                  "sites:\n"
+                                  "  - hosts: '*'\n"
+                                  "    headers: {set: {b: '2', X: '2'}, remove: [c, Y]}\n"
+                                  "    cors: {origins: '*'}\n"
+                                  "    expires: {TEXT/html: 2h}\n"
+                                  "    routes:\n"
+                                  "      - {path: /off, headers: off, cors: off}\n"
+                                  "      - {path: /a, headers: {add: {c: '3'}, remove: [a]}}\n");
+    const struct scope *site = scope_of(c, "/"), *route = scope_of(c, "/a");
+
+    cr_expect_str_eq(pairs_find(&site->headers_set, STR("A")), "1");
+    cr_expect_str_eq(pairs_find(&site->headers_set, STR("B")), "2");
+    cr_expect_null(pairs_find(&site->headers_set, STR("C")));
+    cr_expect(words_have(&site->headers_remove, STR("C")) &&
+              words_have(&site->headers_remove, STR("Y")) &&
+              !words_have(&site->headers_remove, STR("X")));
+    cr_expect_str_eq(site->cors_origins.list[0], "*");
+    cr_expect_eq(site->cors_max_age_ms, 300000);
+    cr_expect_str_eq(pairs_find(&site->expires, STR("text/html")), "2h");
+    cr_expect_str_eq(pairs_find(&site->expires, STR("default")), "1h");
+    cr_expect_null(pairs_find(&route->headers_set, STR("A")));
+    cr_expect_str_eq(pairs_find(&route->headers_add, STR("C")), "3");
+    cr_expect_not(words_have(&route->headers_remove, STR("C")));
+    cr_expect_eq(scope_of(c, "/off")->headers_set.count, 0);
+    cr_expect_eq(scope_of(c, "/off")->cors_origins.count, 0);
     config_free(&c);
 }
 

@@ -22,16 +22,17 @@ static struct file *new_file(void)
 
 static char *compose(struct response *res, struct str connection, bool has_server)
 {
-    struct compose_options options = { .date = date,
-                                       .has_server = has_server,
-                                       .connection = connection };
-    size_t most = compose_http1_most(res);
+    struct scope scope = { .has_server_header = has_server };
+    struct headers *headers = headers_new(&scope);
+    struct compose_options options = { .date = date, .headers = headers, .connection = connection };
+    size_t most = compose_http1_most(res, headers);
     char *out = malloc(most); /* exact: the sanitizer sees one byte too far */
     size_t n = compose_http1(out, res, &options);
     char *text = str_dup((struct str){ out, n });
 
     cr_assert_leq(n, most);
     free(out);
+    headers_free(&headers);
     return text;
 }
 

@@ -1,0 +1,225 @@
+#include "worker/headers.h"
+
+#include <stdlib.h>
+
+#include "common/put.h"
+#include "common/xmalloc.h"
+#include "config/shapes.h"
+
+static void add_line(struct buf *out, struct str name, struct str value)
+{
+    buf_add(out, name);
+    buf_add(out, STR(": "));
+    buf_add(out, value);
+    buf_add(out, STR("\r\n"));
+}
+
+/* A field that a setting stands for, unless `headers` says otherwise. */
+static void add_default(struct buf *out, const struct scope *scope, struct str name,
+                        struct str value)
+{
+    if (pairs_find(&scope->headers_set, name) == NULL && !words_have(&scope->headers_remove, name))
+        add_line(out, name, value);
+}
+
+static void add_lines(struct buf *out, const struct headers *h)
+{
+    const struct scope *scope = h->scope;
+
+    if (scope->has_security_headers) {
+        add_default(out, scope, STR("X-Content-Type-Options"), STR("nosniff"));
+        add_default(out, scope, STR("X-Frame-Options"), STR("SAMEORIGIN"));
+        add_default(out, scope, STR("Referrer-Policy"), STR("strict-origin-when-cross-origin"));
+    }
+    for (size_t i = 0; i < scope->headers_set.count; i++)
+        add_line(out, str_of(scope->headers_set.list[i].name),
+                 str_of(scope->headers_set.list[i].value));
+    for (size_t i = 0; i < scope->headers_add.count; i++)
+        add_line(out, str_of(scope->headers_add.list[i].name),
+                 str_of(scope->headers_add.list[i].value));
+    /* Answers for several origins differ, also where none is named (the Fetch standard, 3.2.5). */
+    if (h->has_cors && !words_have(&scope->cors_origins, STR("*")))
+        add_line(out, STR("Vary"), STR("Origin"));
+}
+
+/* What the rule says of keeping; n 0: nothing. In `text`, which grows: an offset. */
+static struct str add_cache_control(struct buf *text, const char *own, const struct freshness *f)
+{
+    size_t from = text->n;
+    bool says_it = own != NULL && (strstr(own, "max-age") != NULL || strstr(own, "no-") != NULL);
+
+    if (own != NULL)
+        buf_add(text, str_of(own));
+    if (f->has_expires && !says_it)
+        buf_printf(text, "%smax-age=%llu", own != NULL ? ", " : "", (unsigned long long)f->seconds);
+    return (struct str){ (const char *)(uintptr_t)from, text->n - from };
+}
+
+static void add_freshness(struct headers *h, struct str name, const char *value)
+{
+    const struct scope *scope = h->scope;
+    struct freshness f = { .type = STR_NONE };
+    uint64_t ms;
+
+    if (str_ends(name, STR("/*"))) {
+        f.type = str_range(name.p, name.p + name.n - 1);
+        f.is_prefix = true;
+    } else if (!str_eq(name, STR("default"))) {
+        f.type = name;
+    }
+    f.has_expires = value != NULL && value_parse_duration(str_of(value), &ms);
+    f.seconds = f.has_expires ? ms / 1000 : 0;
+    f.expires_at = -1;
+    if (pairs_find(&scope->headers_set, STR("Cache-Control")) == NULL &&
+        !words_have(&scope->headers_remove, STR("Cache-Control")))
+        f.cache_control = add_cache_control(&h->text, scope->cache_control, &f);
+    h->freshness = xrealloc(h->freshness, (h->freshness_count + 1) * sizeof(f));
+    h->freshness[h->freshness_count++] = f;
+}
+
+/* Whole types before kinds of them before the rest. */
+static void add_all_freshness(struct headers *h)
+{
+    const struct pairs *expires = &h->scope->expires;
+    const char *rest = pairs_find(expires, STR("default"));
+
+    for (int is_kind = 0; is_kind < 2; is_kind++) {
+        for (size_t i = 0; i < expires->count; i++) {
+            struct str name = str_of(expires->list[i].name);
+
+            if (str_ends(name, STR("/*")) == (is_kind == 1) && !str_eq_case(name, STR("default")))
+                add_freshness(h, name, expires->list[i].value);
+        }
+    }
+    if (rest != NULL || h->scope->cache_control != NULL)
+        add_freshness(h, STR("default"), rest);
+}
+
+struct headers *headers_new(const struct scope *scope)
+{
+    struct headers *h = xcalloc(1, sizeof(*h));
+
+    h->scope = scope;
+    h->has_server = scope->has_server_header;
+    h->has_cors = scope->cors_origins.count > 0;
+    add_lines(&h->text, h);
+    h->lines.n = h->text.n;
+    add_all_freshness(h);
+    h->lines.p = h->text.p;
+    for (size_t i = 0; i < h->freshness_count; i++)
+        h->freshness[i].cache_control.p = h->text.p + (uintptr_t)h->freshness[i].cache_control.p;
+    return h;
+}
+
+void headers_free(struct headers **headers)
+{
+    if (*headers != NULL) {
+        buf_fini(&(*headers)->text);
+        free((*headers)->freshness);
+    }
+    free(*headers);
+    *headers = NULL;
+}
+
+static bool fits(const struct freshness *f, struct str type)
+{
+    if (f->is_prefix)
+        return type.n > f->type.n && str_eq_case((struct str){ type.p, f->type.n }, f->type);
+    return f->type.n == 0 || str_eq_case(type, f->type);
+}
+
+struct freshness *headers_freshness(const struct headers *h, struct str content_type)
+{
+    struct str type = str_trim(str_cut(&content_type, ';'));
+
+    for (size_t i = 0; i < h->freshness_count; i++)
+        if (fits(&h->freshness[i], type))
+            return &h->freshness[i];
+    return NULL;
+}
+
+struct str freshness_expires(struct freshness *f, time_t now)
+{
+    time_t at = now + (time_t)f->seconds;
+
+    if (f->expires_at != at) {
+        http_date_write(f->expires, at);
+        f->expires_at = at;
+    }
+    return (struct str){ f->expires, HTTP_DATE_N };
+}
+
+bool headers_replace(const struct headers *h, struct str name)
+{
+    return pairs_find(&h->scope->headers_set, name) != NULL;
+}
+
+/* ---- CORS ---- */
+
+static struct str field_of(const struct request *req, struct str name)
+{
+    for (size_t i = 0; i < req->field_count; i++)
+        if (str_eq_case(req->fields[i].name, name))
+            return req->fields[i].value;
+    return STR_NONE;
+}
+
+static struct str join(const struct words *words, struct pool *pool)
+{
+    size_t n = 0;
+    char *text, *p;
+
+    for (size_t i = 0; i < words->count; i++)
+        n += strlen(words->list[i]) + 2;
+    p = text = pool_alloc(pool, n + 1);
+    for (size_t i = 0; i < words->count; i++) {
+        if (i > 0)
+            p = put_str(p, STR(", "));
+        p = put_str(p, str_of(words->list[i]));
+    }
+    return str_range(text, p);
+}
+
+static bool is_allowed(const struct words *origins, struct str origin)
+{
+    for (size_t i = 0; i < origins->count; i++)
+        if (strcmp(origins->list[i], "*") == 0 || str_eq(str_of(origins->list[i]), origin))
+            return true;
+    return false;
+}
+
+static void answer_preflight(const struct scope *scope, struct response *res, struct pool *pool)
+{
+    char *age = pool_alloc(pool, PUT_U64_MOST);
+
+    response_add_field(res, STR("Access-Control-Allow-Methods"), join(&scope->cors_methods, pool));
+    if (scope->cors_headers.count > 0)
+        response_add_field(res, STR("Access-Control-Allow-Headers"),
+                           join(&scope->cors_headers, pool));
+    response_add_field(res, STR("Access-Control-Max-Age"),
+                       str_range(age, put_u64(age, scope->cors_max_age_ms / 1000)));
+    response_bytes(res, 204, STR_NONE, STR(""));
+}
+
+bool headers_answer_cors(const struct headers *h, const struct request *req, struct response *res,
+                         struct pool *pool)
+{
+    const struct scope *scope = h->scope;
+    struct str origin = req->known[FIELD_ORIGIN];
+    bool is_any = words_have(&scope->cors_origins, STR("*"));
+    bool is_preflight;
+
+    if (origin.p == NULL || !is_allowed(&scope->cors_origins, origin))
+        return false;
+    response_add_field(res, STR("Access-Control-Allow-Origin"), is_any ? STR("*") : origin);
+    if (scope->cors_credentials)
+        response_add_field(res, STR("Access-Control-Allow-Credentials"), STR("true"));
+    is_preflight = req->method == METHOD_OPTIONS &&
+                   field_of(req, STR("Access-Control-Request-Method")).p != NULL;
+    if (is_preflight)
+        answer_preflight(scope, res, pool);
+    else if (scope->cors_expose.count > 0)
+        response_add_field(res, STR("Access-Control-Expose-Headers"),
+                           join(&scope->cors_expose, pool));
+    return is_preflight;
+}
