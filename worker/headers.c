@@ -105,7 +105,7 @@ struct headers *headers_new(const struct scope *scope)
     add_lines(&h->text, h);
     h->lines.n = h->text.n;
     add_all_freshness(h);
-    h->lines.p = h->text.p;
+    h->lines.p = h->text.n > 0 ? h->text.p : "";
     for (size_t i = 0; i < h->freshness_count; i++)
         h->freshness[i].cache_control.p = h->text.p + (uintptr_t)h->freshness[i].cache_control.p;
     return h;

@@ -113,14 +113,15 @@ static void answer_file(struct exchange *x, struct file *f)
     }
 }
 
-/* Looked up as a folder, which leads to its index. */
-static struct lookup find_folder(struct exchange *x, struct str path)
+/* Looked up as a folder, which leads to its index or its listing. */
+static struct lookup find_folder(struct exchange *x, struct str *path)
 {
-    char *whole = pool_alloc(&x->pool, path.n + 1);
+    char *whole = pool_alloc(&x->pool, path->n + 1);
 
-    memcpy(whole, path.p, path.n);
-    whole[path.n] = '/';
-    return find(x, (struct str){ whole, path.n + 1 });
+    memcpy(whole, path->p, path->n);
+    whole[path->n] = '/';
+    *path = (struct str){ whole, path->n + 1 };
+    return find(x, *path);
 }
 
 static bool is_folder(struct str path)
@@ -129,24 +130,25 @@ static bool is_folder(struct str path)
 }
 
 /*
- * The first of the route's list that is a file. *is_folder_of: it is the index of the folder that
- * was asked for without its '/'.
+ * The first of the route's list that is a file or has a listing; *path becomes it. *is_folder_of:
+ * it is the folder that was asked for without its '/'.
  */
-static struct lookup find_first(struct exchange *x, struct str path, bool *is_folder_of)
+static struct lookup find_first(struct exchange *x, struct str *path, bool *is_folder_of)
 {
     const struct try_list *tries = x->route->tries;
     struct lookup found = { .kind = LOOKUP_ERROR, .status = 404 };
 
     for (size_t i = 0; i < tries->count; i++) {
-        struct str item = rewrite_fill(tries->items[i], &x->req, path,
+        struct str item = rewrite_fill(tries->items[i], &x->req, *path,
                                        x->has_groups ? x->groups : NULL, &x->pool);
 
         if (item.p == NULL)
             continue;
         found = find(x, item);
-        if (found.kind == LOOKUP_FILE) {
+        if (found.kind == LOOKUP_FILE || found.kind == LOOKUP_LISTING) {
             *is_folder_of =
-                item.n == path.n + 1 && is_folder(item) && memcmp(item.p, path.p, path.n) == 0;
+                item.n == path->n + 1 && is_folder(item) && memcmp(item.p, path->p, path->n) == 0;
+            *path = item;
             return found;
         }
         if (found.kind == LOOKUP_ERROR && found.status >= 500)
@@ -158,8 +160,8 @@ static struct lookup find_first(struct exchange *x, struct str path, bool *is_fo
     return found;
 }
 
-/* What the path leads to below the route's folder. */
-static struct lookup find_file(struct exchange *x, struct str path)
+/* What the path leads to below the route's folder; it becomes the one that was looked up. */
+static struct lookup find_file(struct exchange *x, struct str *path)
 {
     /* What ends in '/' already (a rewrite took it away) would be redirected to itself. */
     bool can_redirect = x->route->config->scope.redirects_folders && !is_folder(x->req.path);
@@ -167,10 +169,10 @@ static struct lookup find_file(struct exchange *x, struct str path)
     bool is_folder_of = false;
 
     if (x->route->rewrites != NULL &&
-        rewrites_apply(x->route->rewrites, &x->req, &x->pool, &path) == REGEX_TOO_MUCH)
+        rewrites_apply(x->route->rewrites, &x->req, &x->pool, path) == REGEX_TOO_MUCH)
         return (struct lookup){ .kind = LOOKUP_ERROR,
-                                .status = path.n > REGEX_SUBJECT_MAX ? 414 : 500 };
-    found = x->route->tries != NULL ? find_first(x, path, &is_folder_of) : find(x, path);
+                                .status = path->n > REGEX_SUBJECT_MAX ? 414 : 500 };
+    found = x->route->tries != NULL ? find_first(x, path, &is_folder_of) : find(x, *path);
     if (found.kind == LOOKUP_DIRECTORY && !can_redirect)
         return find_folder(x, path);
     if (is_folder_of && can_redirect)
@@ -197,7 +199,7 @@ static void handle(struct exchange *x)
         }
         path = STR("/");
     }
-    found = find_file(x, path);
+    found = find_file(x, &path);
     switch (found.kind) {
     case LOOKUP_FILE:
         if (found.file->is_special &&
