@@ -116,23 +116,12 @@ void source_fini(struct source *s)
     buf_fini(&s->text);
 }
 
-struct config *source_parse(const struct source *s, struct buf *errors)
+static struct config *parse(const struct source *s, bool is_checked, struct buf *errors)
 {
     struct config_errors found = { 0 };
     struct config *config = config_parse(buf_str(&s->text), s->path, &found);
 
-    if (config == NULL)
-        buf_printf(errors, "%s", config_errors_text(&found));
-    config_errors_fini(&found);
-    return config;
-}
-
-struct config *source_load(const struct source *s, struct buf *errors)
-{
-    struct config_errors found = { 0 };
-    struct config *config = config_parse(buf_str(&s->text), s->path, &found);
-
-    if (config != NULL)
+    if (config != NULL && is_checked)
         config_check(config, &found);
     if (found.count > 0) {
         buf_printf(errors, "%s", config_errors_text(&found));
@@ -140,6 +129,16 @@ struct config *source_load(const struct source *s, struct buf *errors)
     }
     config_errors_fini(&found);
     return config;
+}
+
+struct config *source_parse(const struct source *s, struct buf *errors)
+{
+    return parse(s, false, errors);
+}
+
+struct config *source_load(const struct source *s, struct buf *errors)
+{
+    return parse(s, true, errors);
 }
 
 const char *source_name(const struct source *s)
