@@ -229,18 +229,25 @@ static bool hold_place(struct exchange *x, const struct access *access, const st
     return false;
 }
 
-void access_check(struct exchange *x, void (*next)(struct exchange *x))
+bool access_admits(struct exchange *x)
 {
     const struct access *access = x->route->access;
     struct cidr address = cidr_of(x->remote);
 
-    x->next = next;
-    if (!is_address_allowed(access->rules, &address))
+    if (!is_address_allowed(access->rules, &address)) {
         exchange_error(x, 403);
-    else if (!is_method_allowed(access, &x->req))
+        return false;
+    }
+    return take_token(x, access, &address) && hold_place(x, access, &address);
+}
+
+void access_check(struct exchange *x, void (*next)(struct exchange *x))
+{
+    const struct access *access = x->route->access;
+
+    x->next = next;
+    if (!is_method_allowed(access, &x->req))
         refuse_method(x, access);
-    else if (!take_token(x, access, &address) || !hold_place(x, access, &address))
-        return;
     else if (access->users != NULL)
         check_user(x);
     else

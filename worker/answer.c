@@ -60,13 +60,15 @@ void exchange_answer(struct exchange *x)
 {
     unsigned status = find_route(x);
 
-    if (x->route->headers->has_cors && status == 0 &&
-        headers_answer_cors(x->route->headers, &x->req, &x->res, &x->pool))
-        return;
     if (x->gen->config->trusted_proxies.count > 0)
         access_find_client(x);
     if (status != 0)
         exchange_error(x, status);
+    else if (x->route->access != NULL && !access_admits(x))
+        return;
+    else if (x->route->headers->has_cors &&
+             headers_answer_cors(x->route->headers, &x->req, &x->res, &x->pool))
+        return;
     else if (x->route->access != NULL)
         access_check(x, handle);
     else

@@ -207,8 +207,10 @@ static enum verdict judge_range_spec(struct str spec, off_t size, struct byte_ra
         off_t suffix = saturate(last);
 
         from = suffix < size ? size - suffix : 0;
-        if (suffix == 0 || size == 0)
+        if (suffix == 0)
             return VERDICT_UNSATISFIABLE;
+        if (size == 0)
+            return VERDICT_WHOLE; /* satisfiable, and no 206 could say so (RFC 9110, 14.1.2) */
     } else {
         from = saturate(first);
         if (last.n > 0 && is_less(last, first))

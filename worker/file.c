@@ -50,9 +50,14 @@ static bool is_epoch(struct timespec mtime)
     return mtime.tv_sec == 0 || mtime.tv_sec == 1;
 }
 
+/*
+ * The ctime, not the mtime: builds and rsync set the mtime as they like, and file systems use inodes
+ * again, but no writer can give two contents of one inode the same ctime. It also moves with a
+ * chmod or a new link, which costs a client one transfer.
+ */
 static void write_etag(struct file *f, const struct stat *st, bool is_weak)
 {
-    struct timespec time = is_epoch(st->st_mtim) ? st->st_ctim : st->st_mtim;
+    struct timespec time = st->st_ctim;
     uint64_t time_ns = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
     const char *name = encoding_name(f->encoding).p;
 

@@ -220,3 +220,33 @@ Test(access, and_the_log_go_by_the_client_behind_trusted_proxies)
     cr_expect_eq(status_by(&s, "/", "X-Forwarded-For: 192.0.2.7\r\n"), 200);
     server_close(&s);
 }
+
+Test(access, is_checked_before_a_preflight_is_answered)
+{
+    static const char preflight[] = "OPTIONS %s HTTP/1.1\r\nHost: a\r\nOrigin: http://o.example\r\n"
+                                    "Access-Control-Request-Method: GET\r\n\r\n";
+    static const struct {
+        const char *target;
+        int status;
+    } rows[] = { { "/open", 204 }, { "/closed", 403 }, { "/few", 204 }, { "/few", 429 } };
+    struct server s;
+
+    server_open(&s);
+    server_start(&s, "workers: 1\ncors: {origins: '*'}\nroutes:\n"
+                     "  - {path: /closed, access: [{deny: all}]}\n"
+                     "  - {path: /few, limit_req: {rate: 1/m, burst: 0}}\n");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct client c;
+        struct response r;
+        char text[256];
+
+        snprintf(text, sizeof(text), preflight, rows[i].target);
+        client_open(&c, &s);
+        client_send_text(&c, text);
+        cr_expect(client_read(&c, &r, false), "%s", r.failure);
+        cr_expect_eq(r.status, rows[i].status, "%s: %d", rows[i].target, r.status);
+        response_fini(&r);
+        client_close(&c);
+    }
+    server_close(&s);
+}

@@ -42,13 +42,31 @@ Test(file_cache, describes_a_file)
     cr_expect_str_eq(l.file->last_modified, "Sun, 06 Nov 1994 08:49:37 GMT");
     cr_expect_eq(l.file->modified_at, 784111777);
     snprintf(expect, sizeof(expect), "\"%lx-3-%llx\"", (unsigned long)st.st_ino,
-             784111777000000005ull);
+             (unsigned long long)st.st_ctim.tv_sec * 1000000000u +
+                 (unsigned long long)st.st_ctim.tv_nsec);
     cr_expect_str_eq(l.file->etag, expect);
     cr_expect_eq(l.file->etag_n, strlen(expect));
     temp_write_old(&b.t, "www/x.png", "");
     cr_expect(str_eq(find(&b, "/x.png").file->content_type, STR("image/png")));
     temp_write_old(&b.t, "www/Makefile", "");
     cr_expect(str_eq(find(&b, "/Makefile").file->content_type, STR("application/octet-stream")));
+    bench_fini(&b);
+}
+
+Test(file_cache, never_gives_one_tag_to_two_contents_with_one_mtime)
+{
+    struct timespec times[2] = { { 784111777, 5 }, { 784111777, 5 } };
+    char first[FILE_ETAG_MAX];
+    struct bench b;
+
+    bench_init(&b, &roomy);
+    temp_write(&b.t, "www/a.txt", "AAA");
+    MUST(utimensat(AT_FDCWD, temp_at(&b.t, "www/a.txt"), times, 0) == 0);
+    strcpy(first, find(&b, "/a.txt").file->etag);
+    temp_write(&b.t, "www/a.txt", "BBB");
+    MUST(utimensat(AT_FDCWD, temp_at(&b.t, "www/a.txt"), times, 0) == 0);
+    hear(&b);
+    cr_expect_str_neq(find(&b, "/a.txt").file->etag, first, "rsync --inplace -t");
     bench_fini(&b);
 }
 
