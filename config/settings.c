@@ -209,9 +209,10 @@ const struct setting settings[] = {
     { "set", SET_PAIRS, HEADERS(headers_set), .example = "{X-Frame-Options: DENY}",
       .check_name = check_header_name, .check = check_field_value,
       .help = "fields that have this value, whatever a handler or a setting above says" },
-    { "add", SET_PAIRS, HEADERS(headers_add), .example = "{Link: '</a.css>; rel=preload'}",
+    { "add", SET_FIELDS, HEADERS(headers_add), .example = "{Link: '</a.css>; rel=preload'}",
       .check_name = check_header_name, .check = check_field_value,
-      .help = "fields beside those that are there" },
+      .help = "fields beside those that are there, also those of the same name from above; a list "
+              "makes several" },
     { "remove", SET_WORDS, HEADERS(headers_remove), .example = "[X-Powered-By]",
       .check = check_header_name, .help = "fields from above that are not sent here" },
     { "cors", SET_GROUP, EVERY(cors_origins), .none = "off", .group = SCOPE_CORS,
@@ -519,6 +520,7 @@ void setting_describe(const struct setting *row, struct buf *out)
         buf_printf(out, "one or a list, as in %s", row->example);
         break;
     case SET_PAIRS:
+    case SET_FIELDS:
         buf_printf(out, "a map, as in %s", row->example);
         break;
     case SET_TEXT:

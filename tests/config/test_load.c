@@ -417,6 +417,31 @@ Test(load, merges_headers_downwards)
     config_free(&c);
 }
 
+Test(load, adds_headers_behind_those_from_above)
+{
+    static const char *const want[][2] = {
+        { "Link", "a" }, { "X", "x" }, { "link", "b" }, { "link", "c" }
+    };
+    struct config *c = parse_good("root: /r\n"
+                                  "headers: {add: {Old: o, Link: a, X: x}}\n"
+                                  "routes:\n"
+                                  "  - path: /a\n"
+                                  "    headers: {add: {link: [b, c]}, remove: [old]}\n"
+                                  "  - path: /b\n"
+                                  "    headers: {add: {Link: b}, remove: [link]}\n");
+    const struct pairs *a = &scope_of(c, "/a")->headers_add;
+    const struct pairs *b = &scope_of(c, "/b")->headers_add;
+
+    cr_assert_eq(a->count, sizeof(want) / sizeof(want[0]));
+    for (size_t i = 0; i < a->count; i++) {
+        cr_expect_str_eq(a->list[i].name, want[i][0], "%zu", i);
+        cr_expect_str_eq(a->list[i].value, want[i][1], "%zu", i);
+    }
+    cr_expect_eq(b->count, 3);
+    cr_expect_str_eq(pairs_find(b, STR("Link")), "b");
+    config_free(&c);
+}
+
 Test(load, binds_sites_to_addresses)
 {
     struct config *c =

@@ -64,6 +64,38 @@ Test(headers, are_merged_downwards_and_stand_in_every_answer)
     server_close(&s);
 }
 
+/* How many lines of the field have this value. */
+static unsigned line_count(const struct response *r, const char *line)
+{
+    char text[128];
+    unsigned count = 0;
+
+    snprintf(text, sizeof(text), "\r\n%s\r\n", line);
+    for (const char *p = r->head.p; (p = strstr(p, text)) != NULL; p += 2)
+        count++;
+    return count;
+}
+
+Test(headers, are_added_beside_those_of_the_same_name)
+{
+    struct response r;
+    struct server s;
+
+    server_open(&s);
+    server_file(&s, "root/a/x.txt", "x");
+    server_start(&s, "headers: {add: {Link: one}}\n"
+                     "routes:\n"
+                     "  - {path: /a, headers: {add: {Link: [two, three]}}}\n");
+    for (int again = 0; again < 2; again++) {
+        fetch(&s, &r, "GET", "/a/x.txt", NULL);
+        cr_expect_eq(response_field_count(&r, "Link"), 3, "%s", r.head.p);
+        cr_expect(line_count(&r, "Link: one") == 1 && line_count(&r, "Link: two") == 1 &&
+                  line_count(&r, "Link: three") == 1);
+        response_fini(&r);
+    }
+    server_close(&s);
+}
+
 static long seconds_ahead(const struct response *r)
 {
     char date[64], expires[64];
