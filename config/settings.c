@@ -192,7 +192,8 @@ const struct setting settings[] = {
     { "expires", SET_PAIRS, EVERY(expires),
       .example = "{text/html: off, image/*: 30d, default: 1h}", .check_name = check_expires_name,
       .check = check_expires,
-      .help = "how long files may be kept, by media type: Cache-Control's max-age, and Expires" },
+      .help = "how long files may be kept, by media type: Cache-Control's max-age, and Expires "
+              "where Cache-Control says nothing else" },
 
     { "server_header", SET_BOOL, EVERY(has_server_header), "on",
       .heading = "headers: these settings may also stand in a site or a route",

@@ -142,6 +142,50 @@ Test(headers, say_by_type_how_long_files_may_be_kept)
     server_close(&s);
 }
 
+Test(headers, say_one_thing_of_keeping)
+{
+    static const struct {
+        const char *settings, *cache_control;
+        bool has_expires;
+    } rows[] = {
+        { "cache_control: no-transform", "no-transform, max-age=60", true },
+        { "cache_control: 'x=\"a, no-store\"'", "x=\"a, no-store\", max-age=60", true },
+        { "cache_control: x-no-cache", "x-no-cache, max-age=60", true },
+        { "cache_control: s-maxage=9", "s-maxage=9, max-age=60", true },
+        { "cache_control: private", "private, max-age=60", false },
+        { "cache_control: No-Store", "No-Store", false },
+        { "cache_control: 'public , no-cache=\"a\"'", "public , no-cache=\"a\"", false },
+        { "cache_control: 'public,MAX-AGE=5'", "public,MAX-AGE=5", false },
+        { "headers: {set: {cache-control: public}}", "public", false },
+        { "headers: {add: {cache-control: no-store}}", "no-store", false },
+        { "headers: {add: {X-A: no-store}}", "max-age=60", true },
+        { "headers: {remove: [Cache-Control]}", "", false },
+    };
+    struct buf config = { 0 };
+    struct response r;
+    struct server s;
+    char path[32];
+
+    server_open(&s);
+    buf_add(&config, STR("expires: {default: 1m}\nroutes:\n"));
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(path, sizeof(path), "root/%u/x.txt", i);
+        server_file(&s, path, "x");
+        buf_printf(&config, "  - {path: /%u, %s}\n", i, rows[i].settings);
+    }
+    server_start(&s, buf_cstr(&config));
+    buf_fini(&config);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(path, sizeof(path), "/%u/x.txt", i);
+        EXPECT(&s, "GET", path, NULL, 200, { "Cache-Control", rows[i].cache_control });
+        fetch(&s, &r, "GET", path, NULL);
+        cr_expect_eq(response_field_count(&r, "Expires"), rows[i].has_expires, "%s\n%s",
+                     rows[i].settings, r.head.p);
+        response_fini(&r);
+    }
+    server_close(&s);
+}
+
 Test(headers, tell_pages_of_other_origins_what_they_may)
 {
     static const char origin[] = "Origin: https://app.example\r\n";
