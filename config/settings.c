@@ -211,7 +211,7 @@ const struct setting settings[] = {
       .check_name = check_header_name, .check = check_field_value,
       .help = "fields that have this value, whatever a handler or a setting above says" },
     { "add", SET_FIELDS, HEADERS(headers_add), .example = "{Link: '</a.css>; rel=preload'}",
-      .check_name = check_header_name, .check = check_field_value,
+      .check_name = check_added_name, .check = check_field_value,
       .help = "fields beside those that are there, also those of the same name from above; a list "
               "makes several" },
     { "remove", SET_WORDS, HEADERS(headers_remove), .example = "[X-Powered-By]",
@@ -252,7 +252,8 @@ const struct setting settings[] = {
       .help = "the route is for these methods only (GET: also HEAD); others look further" },
     { "request_headers", SET_PAIRS, ROUTE(request_headers), .example = "{X-Beta: '1'}",
       .check_name = check_token, .check = check_field_value,
-      .help = "the route is only for requests with these fields; '*': with any value" },
+      .help = "the route is only for requests with these fields; '*': with any value; all "
+              "answers of its site then have Vary with their names" },
     { "redirect", SET_REDIRECT, ROUTE(redirect),
       .example = "{to: 'https://$host$path', status: 301}",
       .help = "send the client elsewhere, with 302 if no other status is given; $1 to $9, $path, "

@@ -376,6 +376,11 @@ const char *check_header_name(struct str text)
     return check_token(text);
 }
 
+const char *check_added_name(struct str text)
+{
+    return str_eq_case(text, STR("Vary")) ? NULL : check_header_name(text);
+}
+
 void text_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
                char **field)
 {

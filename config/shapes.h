@@ -53,6 +53,8 @@ const char *check_expires_name(struct str text);
 const char *check_expires(struct str text);
 /* A field that is not written by the server itself. */
 const char *check_header_name(struct str text);
+/* Vary too: several are one list. */
+const char *check_added_name(struct str text);
 
 /* One text; NULL for the row's word for none. */
 void text_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,

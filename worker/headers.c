@@ -22,7 +22,18 @@ static void add_default(struct buf *out, const struct scope *scope, struct str n
         add_line(out, name, value);
 }
 
-static void add_lines(struct buf *out, const struct headers *h)
+/* A cache asks again for requests that differ in these (RFC 9111, 4.1). */
+static void add_vary(struct buf *out, const struct words *varies)
+{
+    for (size_t i = 0; i < varies->count; i++) {
+        buf_add(out, str_of(i == 0 ? "Vary: " : ", "));
+        buf_add(out, str_of(varies->list[i]));
+    }
+    if (varies->count > 0)
+        buf_add(out, STR("\r\n"));
+}
+
+static void add_lines(struct buf *out, const struct headers *h, const struct words *varies)
 {
     const struct scope *scope = h->scope;
 
@@ -40,6 +51,7 @@ static void add_lines(struct buf *out, const struct headers *h)
     /* Answers for several origins differ, also where none is named (the Fetch standard, 3.2.5). */
     if (h->has_cors && !words_have(&scope->cors_origins, STR("*")))
         add_line(out, STR("Vary"), STR("Origin"));
+    add_vary(out, varies);
 }
 
 /* Where the directive at `from` ends: at a comma outside of quotes (RFC 9111, 5.2). */
@@ -160,14 +172,14 @@ static void add_all_freshness(struct headers *h)
         add_freshness(h, STR("default"), rest);
 }
 
-struct headers *headers_new(const struct scope *scope)
+struct headers *headers_new(const struct scope *scope, const struct words *varies)
 {
     struct headers *h = xcalloc(1, sizeof(*h));
 
     h->scope = scope;
     h->has_server = scope->has_server_header;
     h->has_cors = scope->cors_origins.count > 0;
-    add_lines(&h->text, h);
+    add_lines(&h->text, h, varies);
     h->lines.n = h->text.n;
     add_all_freshness(h);
     h->lines.p = h->text.n > 0 ? h->text.p : "";

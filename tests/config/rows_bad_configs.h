@@ -342,6 +342,8 @@ static const struct bad_row {
       "the server writes it itself" },
     { "a field of no value", R "headers: {add: {Link: []}}\n", 2, 23, "empty list" },
     { "a field in a field", R "headers: {add: {Link: [a, [b]]}}\n", 2, 27, "a list of them" },
+    { "Vary is added, not set", R "headers: {set: {Vary: Cookie}}\n", 2, 17,
+      "the server writes it itself" },
     { "headers without set", R "headers: {X-A: b}\n", 2, 11, "unknown setting \"X-A\"" },
     { "set at the top", R "set: {X-A: b}\n", 2, 1, "belongs into \"headers\"" },
     { "credentials for all", R "cors: {origins: '*', credentials: on}\n", 2, 7,

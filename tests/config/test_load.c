@@ -442,6 +442,29 @@ Test(load, adds_headers_behind_those_from_above)
     config_free(&c);
 }
 
+Test(load, knows_what_answers_of_a_site_vary_by)
+{
+    struct buf text = { 0 };
+    struct config *c = parse_good("root: /r\n"
+                                  "routes:\n"
+                                  "  - {path: /a, request_headers: {A: '1', B: '*'}}\n"
+                                  "  - {path: /a/b, request_headers: {b: '2'}}\n");
+
+    cr_assert_eq(c->sites[0].varies.count, 2);
+    cr_expect(words_have(&c->sites[0].varies, STR("A")));
+    cr_expect(words_have(&c->sites[0].varies, STR("B")));
+    config_free(&c);
+
+    buf_add(&text, STR("root: /r\nroutes:\n"));
+    for (int i = 0; i < 300; i++)
+        buf_printf(&text, "  - {path: /a, request_headers: {X-%d: '1'}}\n", i);
+    c = parse_good(buf_cstr(&text));
+    cr_assert_eq(c->sites[0].varies.count, 1);
+    cr_expect_str_eq(c->sites[0].varies.list[0], "*");
+    config_free(&c);
+    buf_fini(&text);
+}
+
 Test(load, binds_sites_to_addresses)
 {
     struct config *c =

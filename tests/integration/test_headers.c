@@ -96,6 +96,51 @@ Test(headers, are_added_beside_those_of_the_same_name)
     server_close(&s);
 }
 
+/* Ready heads are the routes' own: files that both sites have are not shared. */
+Test(headers, name_what_routes_look_at)
+{
+    static const struct {
+        const char *target, *fields, *line;
+        unsigned lines;
+    } rows[] = {
+        { "http://a/x.txt", NULL, "Vary: X-Beta, X-Any", 1 },
+        { "http://b/x.txt", NULL, "Vary: X-Beta, X-Any", 0 },
+        { "http://a/m/x.txt", "X-Beta: 1\r\n", "Vary: X-Beta, X-Any", 1 },
+        { "http://a/m/x.txt", NULL, "Vary: X-Beta, X-Any", 1 },
+        { "http://a/m/none", NULL, "Vary: X-Beta, X-Any", 1 },
+        { "http://a/m/x.txt", "If-None-Match: *\r\n", "Vary: X-Beta, X-Any", 1 },
+        { "http://a/c/x.txt", NULL, "Vary: Origin", 1 },
+        { "http://a/c/x.txt", NULL, "Vary: X-Beta, X-Any", 1 },
+        { "http://b/v/x.txt", NULL, "Vary: Cookie", 1 },
+    };
+    struct response r;
+    struct server s;
+
+    server_open(&s);
+    server_file(&s, "root/x.txt", "x");
+    server_file(&s, "root/c/x.txt", "x");
+    server_file(&s, "root/m/x.txt", "x");
+    server_file(&s, "root/v/x.txt", "x");
+    server_start(&s, "sites:\n"
+                     "  - hosts: a\n"
+                     "    routes:\n"
+                     "      - {path: /m, request_headers: {X-Beta: '1'}}\n"
+                     "      - {path: /c, cors: {origins: ['https://app.example']}}\n"
+                     "      - {path: /, request_headers: {x-beta: '2', X-Any: '*'}}\n"
+                     "  - hosts: b\n"
+                     "    routes:\n"
+                     "      - {path: /v, headers: {add: {Vary: Cookie}}}\n");
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t row = i % (sizeof(rows) / sizeof(rows[0]));
+
+        fetch(&s, &r, "GET", rows[row].target, rows[row].fields);
+        cr_expect_eq(line_count(&r, rows[row].line), rows[row].lines, "%s:\n%s", rows[row].target,
+                     r.head.p);
+        response_fini(&r);
+    }
+    server_close(&s);
+}
+
 static long seconds_ahead(const struct response *r)
 {
     char date[64], expires[64];
