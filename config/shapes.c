@@ -146,6 +146,21 @@ void words_read(struct value_reader *r, const struct setting *row, const struct 
     }
 }
 
+/* Names count in any case here, so that only the last of such twins would be left. Equal ones do not
+   come this far: see config/yaml.c. */
+static bool is_twin(struct value_reader *r, const struct yaml_node *map,
+                    const struct yaml_item *item)
+{
+    for (const struct yaml_item *at = map->items; at != item; at = at->next) {
+        if (!str_eq_case(at->key->text, item->key->text))
+            continue;
+        FAIL(r, item->key, "\"%s\" stands twice, in any case of letters; the first is in line %u",
+             utf8_short(item->key->text).text, at->key->mark.line);
+        return true;
+    }
+    return false;
+}
+
 void pairs_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
                 struct pairs *pairs)
 {
@@ -154,7 +169,7 @@ void pairs_read(struct value_reader *r, const struct setting *row, const struct 
         return;
     }
     for (const struct yaml_item *at = item->value->items; at != NULL; at = at->next) {
-        if (at->value->kind == YAML_BROKEN)
+        if (at->value->kind == YAML_BROKEN || is_twin(r, item->value, at))
             continue;
         if (!is_scalar(at->value))
             FAIL(r, at->key, "\"%s\" takes one text for \"%s\", as in %s", row->name,
@@ -193,7 +208,7 @@ void fields_read(struct value_reader *r, const struct setting *row, const struct
         return;
     }
     for (const struct yaml_item *at = item->value->items; at != NULL; at = at->next)
-        if (is_good(r, row, at->key, row->check_name))
+        if (!is_twin(r, item->value, at) && is_good(r, row, at->key, row->check_name))
             read_field_values(r, row, at, pairs);
 }
 
