@@ -188,7 +188,9 @@ struct site {
                              those of one path as written, but one without matchers last. The last
                              one is "/" without matchers, made from the site itself if need be */
     size_t route_count;
-    unsigned line; /* 0: implied */
+    struct words varies; /* request fields that its routes test: answers depend on them; "*":
+                             too many to tell */
+    unsigned line;       /* 0: implied */
 };
 
 /* Whole-server settings. Times in milliseconds, sizes in bytes. */

@@ -124,7 +124,7 @@ void field_copy(const struct setting *row, const void *from, void *to)
             pairs_put(FIELD(to, row, struct pairs), str_of(pairs->list[i].name),
                       str_of(pairs->list[i].value));
     }
-    if (row->type == SET_REWRITES) {
+    if (row->type == SET_REWRITES || row->type == SET_FIELDS) {
         const struct pairs *rules = &CONST_FIELD(from, row, struct pairs);
 
         for (size_t i = 0; i < rules->count; i++)
@@ -169,7 +169,7 @@ void field_fini(const struct setting *row, void *base)
         free_error_pages(base);
     else if (row->type == SET_WORDS)
         words_fini(FIELD(base, row, struct words));
-    else if (row->type == SET_PAIRS || row->type == SET_REWRITES)
+    else if (row->type == SET_PAIRS || row->type == SET_FIELDS || row->type == SET_REWRITES)
         pairs_fini(FIELD(base, row, struct pairs));
     else if (row->type == SET_REDIRECT)
         field_set_text(&FIELD(base, row, struct redirect)->to, NULL);
@@ -290,6 +290,7 @@ bool field_is_set(const struct setting *row, const void *base)
     case SET_WORDS:
         return row->none != NULL || CONST_FIELD(base, row, struct words).count > 0;
     case SET_PAIRS:
+    case SET_FIELDS:
     case SET_REWRITES:
         return CONST_FIELD(base, row, struct pairs).count > 0;
     case SET_REDIRECT:
@@ -356,6 +357,9 @@ void field_write(const struct setting *row, const struct config *config, const v
         break;
     case SET_PAIRS:
         pairs_write(&CONST_FIELD(base, row, struct pairs), indent, out);
+        break;
+    case SET_FIELDS:
+        fields_write(&CONST_FIELD(base, row, struct pairs), indent, out);
         break;
     case SET_REWRITES:
         rewrites_write(&CONST_FIELD(base, row, struct pairs), indent, out);

@@ -11,7 +11,10 @@
 #include "config/template.h"
 #include "config/utf8.h"
 
-enum { ROUTES_MAX = 65536 }; /* of a site */
+enum {
+    ROUTES_MAX = 65536, /* of a site */
+    VARY_MAX = 1024,    /* bytes of names; every answer of the site tells them */
+};
 
 #define FAIL(r, node, ...)                                                                    \
     config_error_add((r)->errors, (node)->mark.line, (node)->mark.column, (node)->mark.width, \
@@ -290,6 +293,30 @@ static bool has_last_route(const struct site *site)
     return false;
 }
 
+/* Which request fields answers of the site depend on, whatever its path: a rewrite may lead from any
+   to any. */
+static void collect_varies(struct site *site)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < site->route_count && n <= VARY_MAX; i++) {
+        const struct pairs *tested = &site->routes[i].scope.request_headers;
+
+        for (size_t j = 0; j < tested->count && n <= VARY_MAX; j++) {
+            struct str name = str_of(tested->list[j].name);
+
+            if (words_have(&site->varies, name))
+                continue;
+            words_add(&site->varies, name);
+            n += name.n + 2;
+        }
+    }
+    if (n <= VARY_MAX)
+        return;
+    words_fini(&site->varies);
+    words_add(&site->varies, STR("*"));
+}
+
 /* "/" is made from the site unless it has a route of its own; every route then has a folder. */
 void routes_finish(struct value_reader *r, struct site *site, const struct yaml_node *map,
                    const struct yaml_node *root_map, const struct scope *scope)
@@ -306,6 +333,7 @@ void routes_finish(struct value_reader *r, struct site *site, const struct yaml_
     assert(site->routes != NULL);
     qsort(site->routes, site->route_count, sizeof(*site->routes), by_turn);
     refuse_twin_routes(r, site);
+    collect_varies(site);
     for (size_t i = 0; i < site->route_count && !is_folder_named; i++) {
         const struct route *route = &site->routes[i];
 

@@ -192,7 +192,8 @@ const struct setting settings[] = {
     { "expires", SET_PAIRS, EVERY(expires),
       .example = "{text/html: off, image/*: 30d, default: 1h}", .check_name = check_expires_name,
       .check = check_expires,
-      .help = "how long files may be kept, by media type: Cache-Control's max-age, and Expires" },
+      .help = "how long files may be kept, by media type: Cache-Control's max-age, and Expires "
+              "where Cache-Control says nothing else" },
 
     { "server_header", SET_BOOL, EVERY(has_server_header), "on",
       .heading = "headers: these settings may also stand in a site or a route",
@@ -209,9 +210,10 @@ const struct setting settings[] = {
     { "set", SET_PAIRS, HEADERS(headers_set), .example = "{X-Frame-Options: DENY}",
       .check_name = check_header_name, .check = check_field_value,
       .help = "fields that have this value, whatever a handler or a setting above says" },
-    { "add", SET_PAIRS, HEADERS(headers_add), .example = "{Link: '</a.css>; rel=preload'}",
-      .check_name = check_header_name, .check = check_field_value,
-      .help = "fields beside those that are there" },
+    { "add", SET_FIELDS, HEADERS(headers_add), .example = "{Link: '</a.css>; rel=preload'}",
+      .check_name = check_added_name, .check = check_field_value,
+      .help = "fields beside those that are there, also those of the same name from above; a list "
+              "makes several" },
     { "remove", SET_WORDS, HEADERS(headers_remove), .example = "[X-Powered-By]",
       .check = check_header_name, .help = "fields from above that are not sent here" },
     { "cors", SET_GROUP, EVERY(cors_origins), .none = "off", .group = SCOPE_CORS,
@@ -250,7 +252,8 @@ const struct setting settings[] = {
       .help = "the route is for these methods only (GET: also HEAD); others look further" },
     { "request_headers", SET_PAIRS, ROUTE(request_headers), .example = "{X-Beta: '1'}",
       .check_name = check_token, .check = check_field_value,
-      .help = "the route is only for requests with these fields; '*': with any value" },
+      .help = "the route is only for requests with these fields; '*': with any value; all "
+              "answers of its site then have Vary with their names" },
     { "redirect", SET_REDIRECT, ROUTE(redirect),
       .example = "{to: 'https://$host$path', status: 301}",
       .help = "send the client elsewhere, with 302 if no other status is given; $1 to $9, $path, "
@@ -519,6 +522,7 @@ void setting_describe(const struct setting *row, struct buf *out)
         buf_printf(out, "one or a list, as in %s", row->example);
         break;
     case SET_PAIRS:
+    case SET_FIELDS:
         buf_printf(out, "a map, as in %s", row->example);
         break;
     case SET_TEXT:

@@ -35,6 +35,7 @@ enum setting_type {
     SET_ERROR_PAGES, /* scope->error_pages and error_page_count */
     SET_WORDS,       /* struct words: see config/shapes.h */
     SET_PAIRS,       /* struct pairs */
+    SET_FIELDS,      /* struct pairs, names may repeat: a child's come behind its parent's */
     SET_TEXT,        /* char *, NULL for none */
     SET_REWRITES,    /* struct pairs in order, names may repeat: see config/kinds.h */
     SET_REDIRECT,    /* struct redirect: see config/kinds.h */

@@ -76,7 +76,8 @@ void pairs_remove(struct pairs *pairs, struct str name)
         }
         free(pairs->list[i].name);
         free(pairs->list[i].value);
-        pairs->list[i] = pairs->list[--pairs->count];
+        pairs->count--;
+        memmove(&pairs->list[i], &pairs->list[i + 1], (pairs->count - i) * sizeof(*pairs->list));
     }
 }
 
@@ -145,6 +146,21 @@ void words_read(struct value_reader *r, const struct setting *row, const struct 
     }
 }
 
+/* Names count in any case here, so that only the last of such twins would be left. Equal ones do not
+   come this far: see config/yaml.c. */
+static bool is_twin(struct value_reader *r, const struct yaml_node *map,
+                    const struct yaml_item *item)
+{
+    for (const struct yaml_item *at = map->items; at != item; at = at->next) {
+        if (!str_eq_case(at->key->text, item->key->text))
+            continue;
+        FAIL(r, item->key, "\"%s\" stands twice, in any case of letters; the first is in line %u",
+             utf8_short(item->key->text).text, at->key->mark.line);
+        return true;
+    }
+    return false;
+}
+
 void pairs_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
                 struct pairs *pairs)
 {
@@ -153,7 +169,7 @@ void pairs_read(struct value_reader *r, const struct setting *row, const struct 
         return;
     }
     for (const struct yaml_item *at = item->value->items; at != NULL; at = at->next) {
-        if (at->value->kind == YAML_BROKEN)
+        if (at->value->kind == YAML_BROKEN || is_twin(r, item->value, at))
             continue;
         if (!is_scalar(at->value))
             FAIL(r, at->key, "\"%s\" takes one text for \"%s\", as in %s", row->name,
@@ -162,6 +178,38 @@ void pairs_read(struct value_reader *r, const struct setting *row, const struct 
                  is_good(r, row, at->value, row->check))
             pairs_put(pairs, at->key->text, at->value->text);
     }
+}
+
+static void read_field_values(struct value_reader *r, const struct setting *row,
+                              const struct yaml_item *item, struct pairs *pairs)
+{
+    const struct yaml_item one = { .value = item->value };
+    const struct yaml_item *at = item->value->kind == YAML_LIST ? item->value->items : &one;
+
+    if (at == NULL)
+        FAIL(r, item->value, "\"%s\" has an empty list for \"%s\"", row->name,
+             utf8_short(item->key->text).text);
+    for (; at != NULL; at = at->next) {
+        if (at->value->kind == YAML_BROKEN)
+            continue;
+        if (!is_scalar(at->value))
+            FAIL(r, at->value, "\"%s\" takes one text or a list of them for \"%s\", as in %s",
+                 row->name, utf8_short(item->key->text).text, row->example);
+        else if (is_good(r, row, at->value, row->check))
+            pairs_add(pairs, item->key->text, at->value->text);
+    }
+}
+
+void fields_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
+                 struct pairs *pairs)
+{
+    if (item->value->kind != YAML_MAP) {
+        value_refuse(r, row, item);
+        return;
+    }
+    for (const struct yaml_item *at = item->value->items; at != NULL; at = at->next)
+        if (!is_twin(r, item->value, at) && is_good(r, row, at->key, row->check_name))
+            read_field_values(r, row, at, pairs);
 }
 
 void words_write(const struct setting *row, const struct words *words, struct buf *out)
@@ -185,6 +233,36 @@ void pairs_write(const struct pairs *pairs, unsigned indent, struct buf *out)
         field_write_text(str_of(pairs->list[i].name), out);
         buf_add(out, STR(": "));
         field_write_text(str_of(pairs->list[i].value), out);
+    }
+}
+
+/* Those of the name at `from`, which is its first. */
+static void write_values(const struct pairs *pairs, size_t from, struct buf *out)
+{
+    struct str name = str_of(pairs->list[from].name);
+    bool is_list = false;
+
+    for (size_t i = from + 1; i < pairs->count; i++)
+        is_list = is_list || str_eq_case(str_of(pairs->list[i].name), name);
+    buf_add(out, str_of(is_list ? "[" : ""));
+    for (size_t i = from; i < pairs->count; i++) {
+        if (!str_eq_case(str_of(pairs->list[i].name), name))
+            continue;
+        buf_add(out, str_of(i > from ? ", " : ""));
+        field_write_text(str_of(pairs->list[i].value), out);
+    }
+    buf_add(out, str_of(is_list ? "]" : ""));
+}
+
+void fields_write(const struct pairs *pairs, unsigned indent, struct buf *out)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        if (find(pairs, str_of(pairs->list[i].name)) != &pairs->list[i])
+            continue;
+        buf_printf(out, "\n%*s  ", (int)indent, "");
+        field_write_text(str_of(pairs->list[i].name), out);
+        buf_add(out, STR(": "));
+        write_values(pairs, i, out);
     }
 }
 
@@ -311,6 +389,11 @@ const char *check_header_name(struct str text)
             return "the server writes it itself; there are settings for what it may say, as "
                    "types, expires, etag and server_header";
     return check_token(text);
+}
+
+const char *check_added_name(struct str text)
+{
+    return str_eq_case(text, STR("Vary")) ? NULL : check_header_name(text);
 }
 
 void text_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,

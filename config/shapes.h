@@ -18,7 +18,7 @@ void pairs_add(struct pairs *pairs, struct str name, struct str value);
 /* Replaces the value of an equal name, any case. */
 void pairs_put(struct pairs *pairs, struct str name, struct str value);
 void pairs_fini(struct pairs *pairs);
-/* What is equal in any case. */
+/* What is equal in any case; the others keep their order. */
 void pairs_remove(struct pairs *pairs, struct str name);
 void words_remove(struct words *words, struct str word);
 /* NULL: no such name, any case. */
@@ -31,9 +31,14 @@ void words_read(struct value_reader *r, const struct setting *row, const struct 
 void pairs_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
                 struct pairs *pairs);
 
+/* A map to one text or a list of them, each a pair behind those that the field has. */
+void fields_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
+                 struct pairs *pairs);
+
 /* As YAML, with a leading blank. */
 void words_write(const struct setting *row, const struct words *words, struct buf *out);
 void pairs_write(const struct pairs *pairs, unsigned indent, struct buf *out);
+void fields_write(const struct pairs *pairs, unsigned indent, struct buf *out);
 
 /* Checks for rows: NULL: good, else what would be right. */
 const char *check_token(struct str text);
@@ -48,6 +53,8 @@ const char *check_expires_name(struct str text);
 const char *check_expires(struct str text);
 /* A field that is not written by the server itself. */
 const char *check_header_name(struct str text);
+/* Vary too: several are one list. */
+const char *check_added_name(struct str text);
 
 /* One text; NULL for the row's word for none. */
 void text_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,

@@ -567,6 +567,7 @@ static void site_fini(struct site *site)
         free(site->hosts[i]);
     free(site->hosts);
     pairs_fini(&site->rewrites);
+    words_fini(&site->varies);
     routes_free(site);
 }
 

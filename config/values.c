@@ -541,7 +541,8 @@ static bool has_right_shape(struct value_reader *r, const struct setting *row,
 static bool reads_own_shape(enum setting_type type)
 {
     return type == SET_WORDS || type == SET_TEXT || type == SET_REWRITES || type == SET_PAIRS ||
-           type == SET_REDIRECT || type == SET_RESPOND || choice_has_type(type);
+           type == SET_FIELDS || type == SET_REDIRECT || type == SET_RESPOND ||
+           choice_has_type(type);
 }
 
 void value_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
@@ -601,6 +602,9 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
         break;
     case SET_PAIRS:
         pairs_read(r, row, item, FIELD(base, row, struct pairs));
+        break;
+    case SET_FIELDS:
+        fields_read(r, row, item, FIELD(base, row, struct pairs));
         break;
     case SET_TEXT:
         text_read(r, row, item, FIELD(base, row, char *));

@@ -96,7 +96,7 @@ static char *folder_failure(const struct config *config, const struct scope *sco
 
 /* Routes that read the same files in the same way share a docroot. NULL: *why. */
 static struct docroot *make_docroot(struct generation *gen, struct root_index *roots,
-                                    const struct route *from, char **why)
+                                    const struct site *site, const struct route *from, char **why)
 {
     const struct scope *scope = &from->scope;
     struct docroot_options options = {
@@ -116,7 +116,7 @@ static struct docroot *make_docroot(struct generation *gen, struct root_index *r
         .compress_max_bytes = scope->compress_max_bytes,
     };
 
-    struct docroot **root = root_index_find(roots, gen->config, scope);
+    struct docroot **root = root_index_find(roots, gen->config, site, scope);
 
     if (*root == NULL)
         *root = file_cache_add_root(gen->cache, &options);
@@ -134,8 +134,8 @@ static const struct handler *handler_of(const struct scope *scope)
     return scope->has_status_page ? &status_counters : &static_files;
 }
 
-static bool make_route(struct generation *gen, struct root_index *roots, const struct route *from,
-                       struct live_route *to, char **why)
+static bool make_route(struct generation *gen, struct root_index *roots, const struct site *site,
+                       const struct route *from, struct live_route *to, char **why)
 {
     const struct scope *scope = &from->scope;
     const char *unused;
@@ -150,11 +150,11 @@ static bool make_route(struct generation *gen, struct root_index *roots, const s
     if (!access_new(scope, &gen->passwords, &to->access, why))
         return false;
     to->rewrites = rewrites_new(&scope->rewrites);
-    to->headers = headers_new(scope);
+    to->headers = headers_new(scope, &site->varies);
     to->tries = try_list_new(&scope->tries);
     if (scope->root == NULL && scope->alias == NULL)
         return true;
-    to->docroot = make_docroot(gen, roots, from, why);
+    to->docroot = make_docroot(gen, roots, site, from, why);
     return to->docroot != NULL;
 }
 
@@ -176,7 +176,7 @@ static bool make_site(struct generation *gen, struct root_index *roots, const st
     to->config = from;
     to->routes = xcalloc(from->route_count, sizeof(struct live_route));
     for (size_t i = 0; i < from->route_count; i++)
-        if (!make_route(gen, roots, &from->routes[i], &to->routes[i], why))
+        if (!make_route(gen, roots, from, &from->routes[i], &to->routes[i], why))
             return false;
     to->rewrites = rewrites_new(&from->rewrites);
     to->table = route_table_new(from->routes, from->route_count);

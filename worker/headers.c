@@ -22,7 +22,18 @@ static void add_default(struct buf *out, const struct scope *scope, struct str n
         add_line(out, name, value);
 }
 
-static void add_lines(struct buf *out, const struct headers *h)
+/* A cache asks again for requests that differ in these (RFC 9111, 4.1). */
+static void add_vary(struct buf *out, const struct words *varies)
+{
+    for (size_t i = 0; i < varies->count; i++) {
+        buf_add(out, str_of(i == 0 ? "Vary: " : ", "));
+        buf_add(out, str_of(varies->list[i]));
+    }
+    if (varies->count > 0)
+        buf_add(out, STR("\r\n"));
+}
+
+static void add_lines(struct buf *out, const struct headers *h, const struct words *varies)
 {
     const struct scope *scope = h->scope;
 
@@ -40,24 +51,88 @@ static void add_lines(struct buf *out, const struct headers *h)
     /* Answers for several origins differ, also where none is named (the Fetch standard, 3.2.5). */
     if (h->has_cors && !words_have(&scope->cors_origins, STR("*")))
         add_line(out, STR("Vary"), STR("Origin"));
+    add_vary(out, varies);
+}
+
+/* Where the directive at `from` ends: at a comma outside of quotes (RFC 9111, 5.2). */
+static size_t directive_end(struct str value, size_t from)
+{
+    bool is_quoted = false;
+
+    for (; from < value.n && (is_quoted || value.p[from] != ','); from++) {
+        if (is_quoted && value.p[from] == '\\' && from + 1 < value.n)
+            from++;
+        else if (value.p[from] == '"')
+            is_quoted = !is_quoted;
+    }
+    return from;
+}
+
+/* Whether a Cache-Control has the directive, in any case and with or without an argument. */
+static bool has_directive(struct str value, struct str name)
+{
+    for (size_t at = 0, end; at < value.n; at = end + 1) {
+        struct str directive;
+
+        end = directive_end(value, at);
+        directive = str_range(value.p + at, value.p + end);
+        if (str_eq_case(str_trim(str_cut(&directive, '=')), name))
+            return true;
+    }
+    return false;
+}
+
+/* How long to keep something is said, or not to keep it. */
+static bool has_age(struct str value)
+{
+    return has_directive(value, STR("max-age")) || has_directive(value, STR("no-store")) ||
+           has_directive(value, STR("no-cache"));
+}
+
+/* What the route says of keeping beside the expires rule. */
+struct own_caching {
+    bool is_replaced; /* by a Cache-Control of `headers`, or by none at all */
+    bool has_age;     /* the rule's max-age would contradict it */
+    bool is_private;  /* caches that know Expires only would share it */
+};
+
+static void look_at(struct own_caching *own, const char *value)
+{
+    own->has_age = own->has_age || has_age(str_of(value));
+    own->is_private = own->is_private || has_directive(str_of(value), STR("private"));
+}
+
+static struct own_caching own_caching(const struct scope *scope)
+{
+    const struct str name = STR("Cache-Control");
+    struct own_caching own = { .is_replaced = pairs_find(&scope->headers_set, name) != NULL ||
+                                              words_have(&scope->headers_remove, name) };
+
+    if (scope->cache_control != NULL)
+        look_at(&own, scope->cache_control);
+    for (size_t i = 0; i < scope->headers_add.count; i++)
+        if (str_eq_case(str_of(scope->headers_add.list[i].name), name))
+            look_at(&own, scope->headers_add.list[i].value);
+    return own;
 }
 
 /* What the rule says of keeping; n 0: nothing. In `text`, which grows: an offset. */
-static struct str add_cache_control(struct buf *text, const char *own, const struct freshness *f)
+static struct str add_cache_control(struct buf *text, const char *value, bool has_max_age,
+                                    uint64_t seconds)
 {
     size_t from = text->n;
-    bool says_it = own != NULL && (strstr(own, "max-age") != NULL || strstr(own, "no-") != NULL);
 
-    if (own != NULL)
-        buf_add(text, str_of(own));
-    if (f->has_expires && !says_it)
-        buf_printf(text, "%smax-age=%llu", own != NULL ? ", " : "", (unsigned long long)f->seconds);
+    if (value != NULL)
+        buf_add(text, str_of(value));
+    if (has_max_age)
+        buf_printf(text, "%smax-age=%llu", value != NULL ? ", " : "", (unsigned long long)seconds);
     return (struct str){ (const char *)(uintptr_t)from, text->n - from };
 }
 
 static void add_freshness(struct headers *h, struct str name, const char *value)
 {
     const struct scope *scope = h->scope;
+    struct own_caching own = own_caching(scope);
     struct freshness f = { .type = STR_NONE };
     uint64_t ms;
 
@@ -70,9 +145,11 @@ static void add_freshness(struct headers *h, struct str name, const char *value)
     f.has_expires = value != NULL && value_parse_duration(str_of(value), &ms);
     f.seconds = f.has_expires ? ms / 1000 : 0;
     f.expires_at = -1;
-    if (pairs_find(&scope->headers_set, STR("Cache-Control")) == NULL &&
-        !words_have(&scope->headers_remove, STR("Cache-Control")))
-        f.cache_control = add_cache_control(&h->text, scope->cache_control, &f);
+    if (!own.is_replaced)
+        f.cache_control = add_cache_control(&h->text, scope->cache_control,
+                                            f.has_expires && !own.has_age, f.seconds);
+    /* Expires says the same as the rule's max-age, to caches that know no other, or nothing. */
+    f.has_expires = f.has_expires && !own.is_replaced && !own.has_age && !own.is_private;
     h->freshness = xrealloc(h->freshness, (h->freshness_count + 1) * sizeof(f));
     h->freshness[h->freshness_count++] = f;
 }
@@ -95,14 +172,14 @@ static void add_all_freshness(struct headers *h)
         add_freshness(h, STR("default"), rest);
 }
 
-struct headers *headers_new(const struct scope *scope)
+struct headers *headers_new(const struct scope *scope, const struct words *varies)
 {
     struct headers *h = xcalloc(1, sizeof(*h));
 
     h->scope = scope;
     h->has_server = scope->has_server_header;
     h->has_cors = scope->cors_origins.count > 0;
-    add_lines(&h->text, h);
+    add_lines(&h->text, h, varies);
     h->lines.n = h->text.n;
     add_all_freshness(h);
     h->lines.p = h->text.n > 0 ? h->text.p : "";

@@ -35,7 +35,8 @@ struct headers {
     struct buf text; /* what the views above show; owned */
 };
 
-struct headers *headers_new(const struct scope *scope);
+/* `varies`: request fields that answers depend on beside what else makes them differ. */
+struct headers *headers_new(const struct scope *scope, const struct words *varies);
 void headers_free(struct headers **headers);
 
 /* NULL: files of this type say nothing of it. */

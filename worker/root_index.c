@@ -45,8 +45,11 @@ void root_index_free(struct root_index **index)
  * and with any setting to come. That two routes differ in one that files have nothing to do with
  * costs a docroot more, and nothing else.
  */
-static void add_key(const struct config *config, const struct scope *scope, struct buf *key)
+static void add_key(const struct config *config, const struct site *site, const struct scope *scope,
+                    struct buf *key)
 {
+    for (size_t i = 0; i < site->varies.count; i++)
+        buf_printf(key, "%s,", site->varies.list[i]);
     for (size_t i = 0; i < setting_count; i++) {
         const struct setting *row = &settings[i];
         bool is_alias = row->offset == offsetof(struct scope, alias);
@@ -60,13 +63,13 @@ static void add_key(const struct config *config, const struct scope *scope, stru
 }
 
 struct docroot **root_index_find(struct root_index *index, const struct config *config,
-                                 const struct scope *scope)
+                                 const struct site *site, const struct scope *scope)
 {
     struct buf key = { 0 };
     struct root_slot *slot;
     size_t i;
 
-    add_key(config, scope, &key);
+    add_key(config, site, scope, &key);
     for (i = XXH3_64bits(key.p, key.n) & index->mask;; i = (i + 1) & index->mask) {
         slot = &index->slots[i];
         if (slot->key == NULL || str_eq((struct str){ slot->key, slot->key_n }, buf_str(&key)))

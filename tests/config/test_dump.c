@@ -33,7 +33,7 @@ static const char *const texts[] = {
     "      - {path: /s, redirect: {to: 'https://a/$$', status: 308}}\n"
     "      - {path: /w, rewrite: [{match: '^/w(.*)', to: $1}], try: [$path, =410]}\n"
     "      - path: /h\n"
-    "        headers: {set: {X-A: 'b: c'}, add: {Link: d}, remove: [X-E]}\n"
+    "        headers: {set: {X-A: 'b: c'}, add: {Link: d, X-F: [g, 'h i']}, remove: [X-E]}\n"
     "        cors: {origins: ['https://a.example', 'null'], credentials: on, max_age: 0}\n"
     "        types: {a: text/x, b-c: text/y}\n"
     "        expires: {text/html: off, image/*: 30d, default: 1h}\n"

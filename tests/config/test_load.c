@@ -417,6 +417,54 @@ Test(load, merges_headers_downwards)
     config_free(&c);
 }
 
+Test(load, adds_headers_behind_those_from_above)
+{
+    static const char *const want[][2] = {
+        { "Link", "a" }, { "X", "x" }, { "link", "b" }, { "link", "c" }
+    };
+    struct config *c = parse_good("root: /r\n"
+                                  "headers: {add: {Old: o, Link: a, X: x}}\n"
+                                  "routes:\n"
+                                  "  - path: /a\n"
+                                  "    headers: {add: {link: [b, c]}, remove: [old]}\n"
+                                  "  - path: /b\n"
+                                  "    headers: {add: {Link: b}, remove: [link]}\n");
+    const struct pairs *a = &scope_of(c, "/a")->headers_add;
+    const struct pairs *b = &scope_of(c, "/b")->headers_add;
+
+    cr_assert_eq(a->count, sizeof(want) / sizeof(want[0]));
+    for (size_t i = 0; i < a->count; i++) {
+        cr_expect_str_eq(a->list[i].name, want[i][0], "%zu", i);
+        cr_expect_str_eq(a->list[i].value, want[i][1], "%zu", i);
+    }
+    cr_expect_eq(b->count, 3);
+    cr_expect_str_eq(pairs_find(b, STR("Link")), "b");
+    config_free(&c);
+}
+
+Test(load, knows_what_answers_of_a_site_vary_by)
+{
+    struct buf text = { 0 };
+    struct config *c = parse_good("root: /r\n"
+                                  "routes:\n"
+                                  "  - {path: /a, request_headers: {A: '1', B: '*'}}\n"
+                                  "  - {path: /a/b, request_headers: {b: '2'}}\n");
+
+    cr_assert_eq(c->sites[0].varies.count, 2);
+    cr_expect(words_have(&c->sites[0].varies, STR("A")));
+    cr_expect(words_have(&c->sites[0].varies, STR("B")));
+    config_free(&c);
+
+    buf_add(&text, STR("root: /r\nroutes:\n"));
+    for (int i = 0; i < 300; i++)
+        buf_printf(&text, "  - {path: /a, request_headers: {X-%d: '1'}}\n", i);
+    c = parse_good(buf_cstr(&text));
+    cr_assert_eq(c->sites[0].varies.count, 1);
+    cr_expect_str_eq(c->sites[0].varies.list[0], "*");
+    config_free(&c);
+    buf_fini(&text);
+}
+
 Test(load, binds_sites_to_addresses)
 {
     struct config *c =

@@ -64,6 +64,83 @@ Test(headers, are_merged_downwards_and_stand_in_every_answer)
     server_close(&s);
 }
 
+/* How many lines of the field have this value. */
+static unsigned line_count(const struct response *r, const char *line)
+{
+    char text[128];
+    unsigned count = 0;
+
+    snprintf(text, sizeof(text), "\r\n%s\r\n", line);
+    for (const char *p = r->head.p; (p = strstr(p, text)) != NULL; p += 2)
+        count++;
+    return count;
+}
+
+Test(headers, are_added_beside_those_of_the_same_name)
+{
+    struct response r;
+    struct server s;
+
+    server_open(&s);
+    server_file(&s, "root/a/x.txt", "x");
+    server_start(&s, "headers: {add: {Link: one}}\n"
+                     "routes:\n"
+                     "  - {path: /a, headers: {add: {Link: [two, three]}}}\n");
+    for (int again = 0; again < 2; again++) {
+        fetch(&s, &r, "GET", "/a/x.txt", NULL);
+        cr_expect_eq(response_field_count(&r, "Link"), 3, "%s", r.head.p);
+        cr_expect(line_count(&r, "Link: one") == 1 && line_count(&r, "Link: two") == 1 &&
+                  line_count(&r, "Link: three") == 1);
+        response_fini(&r);
+    }
+    server_close(&s);
+}
+
+/* Ready heads are the routes' own: files that both sites have are not shared. */
+Test(headers, name_what_routes_look_at)
+{
+    static const struct {
+        const char *target, *fields, *line;
+        unsigned lines;
+    } rows[] = {
+        { "http://a/x.txt", NULL, "Vary: X-Beta, X-Any", 1 },
+        { "http://b/x.txt", NULL, "Vary: X-Beta, X-Any", 0 },
+        { "http://a/m/x.txt", "X-Beta: 1\r\n", "Vary: X-Beta, X-Any", 1 },
+        { "http://a/m/x.txt", NULL, "Vary: X-Beta, X-Any", 1 },
+        { "http://a/m/none", NULL, "Vary: X-Beta, X-Any", 1 },
+        { "http://a/m/x.txt", "If-None-Match: *\r\n", "Vary: X-Beta, X-Any", 1 },
+        { "http://a/c/x.txt", NULL, "Vary: Origin", 1 },
+        { "http://a/c/x.txt", NULL, "Vary: X-Beta, X-Any", 1 },
+        { "http://b/v/x.txt", NULL, "Vary: Cookie", 1 },
+    };
+    struct response r;
+    struct server s;
+
+    server_open(&s);
+    server_file(&s, "root/x.txt", "x");
+    server_file(&s, "root/c/x.txt", "x");
+    server_file(&s, "root/m/x.txt", "x");
+    server_file(&s, "root/v/x.txt", "x");
+    server_start(&s, "sites:\n"
+                     "  - hosts: a\n"
+                     "    routes:\n"
+                     "      - {path: /m, request_headers: {X-Beta: '1'}}\n"
+                     "      - {path: /c, cors: {origins: ['https://app.example']}}\n"
+                     "      - {path: /, request_headers: {x-beta: '2', X-Any: '*'}}\n"
+                     "  - hosts: b\n"
+                     "    routes:\n"
+                     "      - {path: /v, headers: {add: {Vary: Cookie}}}\n");
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t row = i % (sizeof(rows) / sizeof(rows[0]));
+
+        fetch(&s, &r, "GET", rows[row].target, rows[row].fields);
+        cr_expect_eq(line_count(&r, rows[row].line), rows[row].lines, "%s:\n%s", rows[row].target,
+                     r.head.p);
+        response_fini(&r);
+    }
+    server_close(&s);
+}
+
 static long seconds_ahead(const struct response *r)
 {
     char date[64], expires[64];
@@ -106,6 +183,50 @@ Test(headers, say_by_type_how_long_files_may_be_kept)
         cr_expect_eq(seconds_ahead(&r), 3600, "%s", r.head.p);
         response_fini(&r);
         pause_ms(1100);
+    }
+    server_close(&s);
+}
+
+Test(headers, say_one_thing_of_keeping)
+{
+    static const struct {
+        const char *settings, *cache_control;
+        bool has_expires;
+    } rows[] = {
+        { "cache_control: no-transform", "no-transform, max-age=60", true },
+        { "cache_control: 'x=\"a, no-store\"'", "x=\"a, no-store\", max-age=60", true },
+        { "cache_control: x-no-cache", "x-no-cache, max-age=60", true },
+        { "cache_control: s-maxage=9", "s-maxage=9, max-age=60", true },
+        { "cache_control: private", "private, max-age=60", false },
+        { "cache_control: No-Store", "No-Store", false },
+        { "cache_control: 'public , no-cache=\"a\"'", "public , no-cache=\"a\"", false },
+        { "cache_control: 'public,MAX-AGE=5'", "public,MAX-AGE=5", false },
+        { "headers: {set: {cache-control: public}}", "public", false },
+        { "headers: {add: {cache-control: no-store}}", "no-store", false },
+        { "headers: {add: {X-A: no-store}}", "max-age=60", true },
+        { "headers: {remove: [Cache-Control]}", "", false },
+    };
+    struct buf config = { 0 };
+    struct response r;
+    struct server s;
+    char path[32];
+
+    server_open(&s);
+    buf_add(&config, STR("expires: {default: 1m}\nroutes:\n"));
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(path, sizeof(path), "root/%u/x.txt", i);
+        server_file(&s, path, "x");
+        buf_printf(&config, "  - {path: /%u, %s}\n", i, rows[i].settings);
+    }
+    server_start(&s, buf_cstr(&config));
+    buf_fini(&config);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(path, sizeof(path), "/%u/x.txt", i);
+        EXPECT(&s, "GET", path, NULL, 200, { "Cache-Control", rows[i].cache_control });
+        fetch(&s, &r, "GET", path, NULL);
+        cr_expect_eq(response_field_count(&r, "Expires"), rows[i].has_expires, "%s\n%s",
+                     rows[i].settings, r.head.p);
+        response_fini(&r);
     }
     server_close(&s);
 }

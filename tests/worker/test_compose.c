@@ -23,7 +23,7 @@ static struct file *new_file(void)
 static char *compose(struct response *res, struct str connection, bool has_server)
 {
     struct scope scope = { .has_server_header = has_server };
-    struct headers *headers = headers_new(&scope);
+    struct headers *headers = headers_new(&scope, &(struct words){ NULL, 0 });
     struct compose_options options = { .date = date, .headers = headers, .connection = connection };
     size_t most = compose_http1_most(res, headers);
     char *out = malloc(most); /* exact: the sanitizer sees one byte too far */
