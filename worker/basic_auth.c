@@ -19,7 +19,6 @@ enum {
     CACHE_WAYS = 4,
     GOOD_MS = 300 * 1000, /* remembered */
     BAD_MS = 30 * 1000,
-    JOBS_MAX = 32, /* wait or run */
 };
 
 /* ---- what was sent ---- */
@@ -117,7 +116,6 @@ struct basic_auth {
     uint64_t key[2];
     struct memory good, bad;
     struct list jobs; /* struct auth_job that wait or run */
-    unsigned job_count;
 };
 
 static struct remembered *slots_of(struct memory *m, const struct siphash *of)
@@ -198,7 +196,7 @@ static bool is_same(const char *a, const char *b)
     return differs == 0;
 }
 
-/* On the helper thread. */
+/* On the thread for passwords. */
 static void run(struct offload_job *offload)
 {
     struct auth_job *job = CONTAINER_OF(offload, struct auth_job, offload);
@@ -243,7 +241,6 @@ static void done(struct offload_job *offload, bool was_run)
         exchange_wake(x);
     }
     list_remove(&job->link);
-    job->auth->job_count--;
     job_free(job);
 }
 
@@ -273,8 +270,6 @@ static struct auth_job *start_job(struct basic_auth *auth, struct exchange *x, c
 {
     struct auth_job *job;
 
-    if (auth->job_count >= JOBS_MAX)
-        return NULL;
     job = xcalloc(1, sizeof(*job));
     job->offload = (struct offload_job){ .run = run, .done = done };
     job->auth = auth;
@@ -283,12 +278,11 @@ static struct auth_job *start_job(struct basic_auth *auth, struct exchange *x, c
     job->hash = xstrdup(hash);
     job->password = str_dup(password);
     job->is_known = is_known;
-    if (!offload_submit(x->offload, &job->offload)) {
+    if (!offload_submit(x->passwords, &job->offload)) {
         job_free(job);
         return NULL;
     }
     list_append(&auth->jobs, &job->link);
-    auth->job_count++;
     return job;
 }
 

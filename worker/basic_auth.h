@@ -1,7 +1,7 @@
 /*
  * basic_auth - who a request says it comes from (RFC 7617), and whether the password is right.
  *
- * Hashes that are slow on purpose are computed on the helper thread, a bounded number at a time,
+ * Hashes that are slow on purpose are computed on a thread of their own, a bounded number at a time,
  * and equal questions share one. What came out is remembered for a while under a keyed hash of
  * user, password and stored hash, so that only the first request of a client waits, and a change
  * of the password file counts at once. A user who does not exist takes as long as one who does.
@@ -22,7 +22,7 @@ enum auth_verdict {
     AUTH_NONE,  /* nothing was asked */
     AUTH_GOOD,  /* user and password are right */
     AUTH_BAD,   /* they are not */
-    AUTH_BUSY,  /* too many wait for the helper thread */
+    AUTH_BUSY,  /* too many wait for the thread */
     AUTH_LATER, /* the exchange is suspended; x->auth_verdict tells when it goes on */
 };
 

@@ -198,6 +198,16 @@ Test(basic_auth, goes_by_the_file_that_the_last_reload_found)
     server_close(&s);
 }
 
+/* Asks for what users may see; `fields` are further lines. */
+static void send_as(struct client *c, const char *credentials, const char *fields)
+{
+    char field[256], request[512];
+
+    field_of(field, sizeof(field), credentials);
+    snprintf(request, sizeof(request), "GET /in/ HTTP/1.1\r\nHost: a\r\n%s%s\r\n", field, fields);
+    client_send_text(c, request);
+}
+
 /* Slow hashes and more guesses than may wait: the rest hears so at once. */
 Test(basic_auth, says_503_when_too_many_wait)
 {
@@ -212,13 +222,11 @@ Test(basic_auth, says_503_when_too_many_wait)
     server_file(&s, "users", buf_cstr(&users));
     server_start(&s, "workers: 1\n" CONFIG);
     for (int i = 0; i < GUESSES; i++) {
-        char field[256], guess[32], request[512];
+        char guess[32];
 
         snprintf(guess, sizeof(guess), "anna:%d", i);
-        field_of(field, sizeof(field), guess);
-        snprintf(request, sizeof(request), "GET /in/ HTTP/1.1\r\nHost: a\r\n%s\r\n", field);
         client_open(&clients[i], &s);
-        client_send_text(&clients[i], request);
+        send_as(&clients[i], guess, "");
     }
     for (int i = 0; i < GUESSES; i++) {
         struct response r;
@@ -232,6 +240,34 @@ Test(basic_auth, says_503_when_too_many_wait)
     cr_expect_eq(busy + bad, GUESSES);
     cr_expect_geq(busy, 1);
     cr_expect_geq(bad, 32);
+    buf_fini(&users);
+    server_close(&s);
+}
+
+/* Reading folders stood in one queue with the hashing of what strangers guessed. */
+Test(basic_auth, does_not_keep_listings_waiting)
+{
+    enum { GUESSES = 4 };
+    struct server s;
+    struct client clients[GUESSES];
+    struct buf users = { 0 };
+
+    server_open(&s);
+    add_user(&users, "anna", "a", "$2y$", 12);
+    server_file(&s, "users", buf_cstr(&users));
+    server_file(&s, "root/list/x.txt", "x");
+    server_start(&s, "workers: 1\nlisting: on\n" CONFIG);
+    for (int i = 0; i < GUESSES; i++) {
+        char guess[32];
+
+        snprintf(guess, sizeof(guess), "anna:%d", i);
+        client_open(&clients[i], &s);
+        send_as(&clients[i], guess, "");
+    }
+    cr_expect_eq(fetch_status(&s, "/list/"), 200);
+    cr_expect(client_is_quiet(&clients[GUESSES - 1]), "the listing came after all the hashes");
+    for (int i = 0; i < GUESSES; i++)
+        client_close(&clients[i]);
     buf_fini(&users);
     server_close(&s);
 }
