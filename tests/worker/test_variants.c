@@ -166,6 +166,28 @@ Test(variants, leaves_alone_what_is_older_hidden_or_no_file)
     stage_fini(&s);
 }
 
+/* A build that was interrupted left them, and clients got an empty page. */
+Test(variants, leaves_alone_empty_ones_of_files_that_are_not)
+{
+    struct stage s;
+
+    stage_init(&s, ETAG_ON, 0);
+    temp_write_old(&s.b.t, "www/app.js", "plain");
+    temp_write_old(&s.b.t, "www/app.js.gz", "");
+    temp_write_old(&s.b.t, "www/app.js.br", "b");
+    cr_expect_eq(file_of(&s, JS)->choices.beside, ENCODING_BIT(ENCODING_BR));
+    temp_write_old(&s.b.t, "www/app.js.gz", "gg");
+    hear(&s.b);
+    cr_expect(body_is(file_of(&s, JS)->choices.encoded[ENCODING_GZIP], "gg"), "it got done");
+    temp_write_old(&s.b.t, "www/app.js.gz", "");
+    hear(&s.b);
+    cr_expect_null(file_of(&s, JS)->choices.encoded[ENCODING_GZIP]);
+    temp_write_old(&s.b.t, "www/none.js", "");
+    temp_write_old(&s.b.t, "www/none.js.gz", "");
+    cr_expect_eq(file_of(&s, "/none.js")->choices.beside, ENCODING_BIT(ENCODING_GZIP));
+    stage_fini(&s);
+}
+
 Test(variants, sees_what_comes_changes_and_goes)
 {
     struct stage s;
