@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "common/buf.h"
+#include "common/limits.h"
 #include "common/list.h"
 #include "common/offload.h"
 #include "common/siphash.h"
@@ -19,7 +20,7 @@ enum {
     CACHE_WAYS = 4,
     GOOD_MS = 300 * 1000, /* remembered */
     BAD_MS = 30 * 1000,
-    JOBS_MAX = 32, /* wait or run */
+    CLIENT_JOBS_MAX = 4, /* of one address that wait or run */
 };
 
 /* ---- what was sent ---- */
@@ -117,7 +118,6 @@ struct basic_auth {
     uint64_t key[2];
     struct memory good, bad;
     struct list jobs; /* struct auth_job that wait or run */
-    unsigned job_count;
 };
 
 static struct remembered *slots_of(struct memory *m, const struct siphash *of)
@@ -181,6 +181,8 @@ struct auth_job {
     struct basic_auth *auth;
     const struct clock *clock; /* the worker's */
     struct siphash of;
+    bool has_client;       /* its address can be told from others' */
+    struct siphash client; /* who made us start */
     char *hash, *password; /* owned */
     bool is_known, is_right;
     struct waiter *waiters; /* owned */
@@ -198,7 +200,7 @@ static bool is_same(const char *a, const char *b)
     return differs == 0;
 }
 
-/* On the helper thread. */
+/* On the thread for passwords. */
 static void run(struct offload_job *offload)
 {
     struct auth_job *job = CONTAINER_OF(offload, struct auth_job, offload);
@@ -243,7 +245,6 @@ static void done(struct offload_job *offload, bool was_run)
         exchange_wake(x);
     }
     list_remove(&job->link);
-    job->auth->job_count--;
     job_free(job);
 }
 
@@ -256,26 +257,50 @@ static void wait_for(struct auth_job *job, struct exchange *x, void (*resume)(st
     exchange_suspend(x, resume, &waiter->x);
 }
 
+static bool is_equal(const struct siphash *a, const struct siphash *b)
+{
+    return a->half[0] == b->half[0] && a->half[1] == b->half[1];
+}
+
 static struct auth_job *find_job(struct basic_auth *auth, const struct siphash *of)
 {
     LIST_EACH (at, &auth->jobs) {
         struct auth_job *job = CONTAINER_OF(at, struct auth_job, link);
 
-        if (job->of.half[0] == of->half[0] && job->of.half[1] == of->half[1])
+        if (is_equal(&job->of, of))
             return job;
     }
     return NULL;
 }
 
-/* NULL: no place for one more. */
+static unsigned count_jobs_of(const struct basic_auth *auth, const struct siphash *client)
+{
+    unsigned count = 0;
+
+    LIST_EACH (at, &auth->jobs) {
+        const struct auth_job *job = CONTAINER_OF(at, struct auth_job, link);
+
+        count += job->has_client && is_equal(&job->client, client);
+    }
+    return count;
+}
+
+/* NULL: no place for one more, or for one more of this client's. */
 static struct auth_job *start_job(struct basic_auth *auth, struct exchange *x, const char *hash,
                                   bool is_known, struct str password, const struct siphash *of)
 {
+    static const uint64_t purpose[2] = { 0, 0 };
+    struct cidr address = cidr_of(x->remote);
+    struct siphash client;
+    bool has_client = limits_client(x->limits, &address, purpose, &client);
     struct auth_job *job;
 
-    if (auth->job_count >= JOBS_MAX)
+    if (has_client && count_jobs_of(auth, &client) >= CLIENT_JOBS_MAX)
         return NULL;
     job = xcalloc(1, sizeof(*job));
+    job->has_client = has_client;
+    if (has_client)
+        job->client = client;
     job->offload = (struct offload_job){ .run = run, .done = done };
     job->auth = auth;
     job->clock = x->clock;
@@ -283,12 +308,11 @@ static struct auth_job *start_job(struct basic_auth *auth, struct exchange *x, c
     job->hash = xstrdup(hash);
     job->password = str_dup(password);
     job->is_known = is_known;
-    if (!offload_submit(x->offload, &job->offload)) {
+    if (!offload_submit(x->passwords, &job->offload)) {
         job_free(job);
         return NULL;
     }
     list_append(&auth->jobs, &job->link);
-    auth->job_count++;
     return job;
 }
 

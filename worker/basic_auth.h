@@ -1,10 +1,11 @@
 /*
  * basic_auth - who a request says it comes from (RFC 7617), and whether the password is right.
  *
- * Hashes that are slow on purpose are computed on the helper thread, a bounded number at a time,
- * and equal questions share one. What came out is remembered for a while under a keyed hash of
- * user, password and stored hash, so that only the first request of a client waits, and a change
- * of the password file counts at once. A user who does not exist takes as long as one who does.
+ * Hashes that are slow on purpose are computed on a thread of their own, a bounded number at a time
+ * and few of them for one address, so that whoever guesses keeps nobody else waiting for long.
+ * Equal questions share one. What came out is remembered for a while under a keyed hash of user,
+ * password and stored hash, so that only the first request of a client waits, and a change of the
+ * password file counts at once. A user who does not exist takes as long as one who does.
  */
 #ifndef WORKER_BASIC_AUTH_H
 #define WORKER_BASIC_AUTH_H
@@ -22,7 +23,7 @@ enum auth_verdict {
     AUTH_NONE,  /* nothing was asked */
     AUTH_GOOD,  /* user and password are right */
     AUTH_BAD,   /* they are not */
-    AUTH_BUSY,  /* too many wait for the helper thread */
+    AUTH_BUSY,  /* too many wait for the thread, or too many of this client's */
     AUTH_LATER, /* the exchange is suspended; x->auth_verdict tells when it goes on */
 };
 

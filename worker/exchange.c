@@ -34,6 +34,7 @@ struct exchange *exchange_new(struct worker *w)
     x->auth_verdict = AUTH_NONE;
     x->user = STR_NONE;
     x->background = w->background;
+    x->passwords = w->passwords;
     x->gen = generation_get(w->gen);
     x->route = NULL;
     x->head = NULL;

@@ -35,6 +35,7 @@ struct exchange {
     const struct shared *shared;    /* of all workers */
     struct offload *offload;        /* the worker's helper thread */
     struct offload *background;     /* the one for work that nobody waits for */
+    struct offload *passwords;      /* the one that hashes them */
     struct basic_auth *auth;        /* the worker's */
     struct limits *limits;          /* of all workers */
     int ledger;                     /* of this worker in `limits` */

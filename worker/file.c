@@ -95,7 +95,8 @@ static void hash_body(struct file *f)
 
 void file_update_choices(struct file *f)
 {
-    bool varies = (f->choices.beside | f->choices.made | f->choices.makeable) != 0;
+    bool varies =
+        (f->choices.beside | f->choices.made | f->choices.makeable | f->choices.given_up) != 0;
 
     /* An encoded file varies in any case. */
     if (f->encoding == ENCODING_IDENTITY && varies != f->varies) {

@@ -51,6 +51,8 @@ struct file {
         unsigned beside;                      /* encodings found on disk */
         unsigned made;                        /* encodings that we made */
         unsigned makeable;                    /* encodings that may be made */
+        unsigned given_up;                    /* that were made and had to go; not now again */
+        uint64_t given_up_ms;                 /* when, CLOCK_MONOTONIC */
         struct file *encoded[ENCODING_COUNT]; /* of beside and made; one reference each */
     } choices;
 

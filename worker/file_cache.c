@@ -18,6 +18,7 @@ enum {
     BUCKETS_MIN = 64,
     BUCKETS_MAX = 1 << 20,
     WATCHED_VALID_MS = 60 * 1000, /* what inotify does not tell (file_watch.h) is found by then */
+    REMAKE_MS = 60 * 1000,        /* what was given up is not made again before */
     YOUNG_VALID_MS = 25,          /* see struct file: by then the file is not young any more */
     ROOM_FDS = 8,                 /* given back at a time when there are none left */
     TICK_MS = 900,                /* a timer of a second may fire a little early */
@@ -66,6 +67,7 @@ struct file_cache {
     struct file *passing; /* the last answer's file if it was not kept */
     struct list roots;
     uint64_t root_count, next_tick_ms;
+    uint64_t now_ms; /* of the last look-up */
     uint64_t hits, misses, invalidated;
 };
 
@@ -375,6 +377,15 @@ static struct lookup error_lookup(unsigned status)
     return (struct lookup){ .kind = LOOKUP_ERROR, .status = status };
 }
 
+/* At checks of the entry only, so that no hit has to ask. */
+static void allow_remaking(struct file *f, uint64_t now_ms)
+{
+    if (f->choices.given_up == 0 || now_ms - f->choices.given_up_ms < REMAKE_MS)
+        return;
+    f->choices.makeable |= f->choices.given_up & ~f->choices.made;
+    f->choices.given_up = 0;
+}
+
 /* Takes a->fd. `old` is the entry that went stale; NULL: none. */
 static void entry_take_file(const struct file_cache *cache, struct entry *e,
                             const struct entry *old, const struct docroot_answer *a,
@@ -405,6 +416,7 @@ static void entry_take_file(const struct file_cache *cache, struct entry *e,
         e->answer = error_lookup(docroot_status(errno));
         return;
     }
+    allow_remaking(file, cache->now_ms);
     variants_load(file, is_kept, e->root, (struct str){ e->path, e->path_n }, a, &options,
                   cache->watch, &e->trail, is_watched);
     e->answer = (struct lookup){ .kind = LOOKUP_FILE, .file = file, .status = 200 };
@@ -494,6 +506,7 @@ struct lookup file_cache_find(struct file_cache *cache, struct docroot *root, st
 
     assert(path.n > 0 && path.p[0] == '/');
     root->is_asked = true;
+    cache->now_ms = now_ms;
     if (is_hit != NULL)
         *is_hit = e != NULL && now_ms < e->stale_ms;
     if (e != NULL && now_ms < e->stale_ms) {
@@ -572,12 +585,14 @@ static void drop_made(struct file_cache *cache, struct entry *e)
     for (int i = 0; i < ENCODING_COUNT; i++)
         if ((made & ENCODING_BIT(i)) != 0)
             variants_drop(f, (enum encoding)i);
-    f->choices.makeable |= made; /* when it is asked for again */
+    f->choices.given_up |= made;
+    f->choices.given_up_ms = cache->now_ms;
 }
 
 /*
  * Gives up what nobody asked for since we last looked. Where all of it is in use the new one has to
- * do without: to push out what is made again at once would keep the thread busy for ever.
+ * do without: to push out what is made again at once would keep the thread busy for ever. For the
+ * same reason what was given up is not made again for a while.
  */
 static bool make_room_for_made(struct file_cache *cache, uint64_t bytes)
 {

@@ -257,6 +257,18 @@ static struct str join(const struct words *words, struct pool *pool)
     return str_range(text, p);
 }
 
+/* A browser sends one line; what of two would be meant, nobody can say. */
+static struct str only_origin(const struct request *req)
+{
+    struct str origin = req->known[FIELD_ORIGIN];
+    size_t at = 0;
+
+    if (origin.p == NULL)
+        return STR_NONE;
+    request_next_field(req, FIELD_ORIGIN, &at);
+    return request_next_field(req, FIELD_ORIGIN, &at).p == NULL ? origin : STR_NONE;
+}
+
 static bool is_allowed(const struct words *origins, struct str origin)
 {
     for (size_t i = 0; i < origins->count; i++)
@@ -282,7 +294,7 @@ bool headers_answer_cors(const struct headers *h, const struct request *req, str
                          struct pool *pool)
 {
     const struct scope *scope = h->scope;
-    struct str origin = req->known[FIELD_ORIGIN];
+    struct str origin = only_origin(req);
     bool is_any = words_have(&scope->cors_origins, STR("*"));
     bool is_preflight;
 

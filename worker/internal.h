@@ -30,6 +30,7 @@ enum {
     EXCHANGES_KEPT = 64,                                    /* in the lookaside: some 14 KB each */
     OFFLOAD_JOBS = 256,                                     /* that wait for the helper thread */
     BACKGROUND_JOBS = 64,
+    PASSWORD_JOBS = 32,
     TURN_READ_BYTES = 256 * 1024, /* of one connection before others are due */
     TURN_REQUESTS = 128,          /* answered for one connection before others are due */
 };
@@ -93,6 +94,8 @@ struct worker {
     ev_io offload_io;
     struct offload *background; /* the same for what nobody waits for, such as compression; owned */
     ev_io background_io;
+    struct offload *passwords; /* and for hashing, which strangers can ask for; owned */
+    ev_io passwords_io;
 };
 
 /* An exchange for a new request, from the lookaside list; holds the current generation. */

@@ -42,6 +42,12 @@ static bool is_older(const struct timespec *a, const struct timespec *b)
     return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
+/* What holds nothing is of no file that does: a build was interrupted, no encoder writes that. */
+static bool is_of_version(const struct stat *st, const struct file *f)
+{
+    return !is_older(&st->st_mtim, &f->mtime) && (st->st_size > 0 || f->size == 0);
+}
+
 void variants_drop(struct file *f, enum encoding encoding)
 {
     struct file_choices *c = &f->choices;
@@ -97,7 +103,7 @@ void variants_load(struct file *f, bool is_kept, const struct docroot *root, str
         if ((wanted & ENCODING_BIT(i)) != 0)
             a = docroot_find_beside(root, path, found, encoding_suffix(encoding), watch, trail,
                                     is_watched);
-        if (a.status == DOCROOT_FILE && is_older(&a.st.st_mtim, &f->mtime)) {
+        if (a.status == DOCROOT_FILE && !is_of_version(&a.st, f)) {
             close(a.fd);
             a.status = 404;
         }

@@ -2,9 +2,10 @@
  * variants - which encodings a file has when it is loaded: those that lie beside it on disk
  * (a.css.br for a.css), and those that may be made of it.
  *
- * One that is older than the file, by mtime, was made of another version and is not used. What
- * lies beside is on the trail of the file's entry, so that all of this is decided anew when such a
- * file comes, changes or goes.
+ * One that is older than the file, by mtime, was made of another version and is not used. Nor is an
+ * empty one of a file that is not empty: whoever made it was interrupted. What lies beside is on
+ * the trail of the file's entry, so that all of this is decided anew when such a file comes,
+ * changes or goes.
  */
 #ifndef WORKER_VARIANTS_H
 #define WORKER_VARIANTS_H

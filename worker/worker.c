@@ -129,6 +129,11 @@ static void on_offload_finished(struct ev_loop *loop, ev_io *io, int events)
     offload_finish(CONTAINER_OF(io, struct worker, offload_io)->offload);
 }
 
+static void on_passwords_finished(struct ev_loop *loop, ev_io *io, int events)
+{
+    offload_finish(CONTAINER_OF(io, struct worker, passwords_io)->passwords);
+}
+
 static void on_background_finished(struct ev_loop *loop, ev_io *io, int events)
 {
     offload_finish(CONTAINER_OF(io, struct worker, background_io)->background);
@@ -398,6 +403,8 @@ static void start_watchers(struct worker *w)
     ev_io_start(w->loop, &w->offload_io);
     ev_io_init(&w->background_io, on_background_finished, offload_fd(w->background), EV_READ);
     ev_io_start(w->loop, &w->background_io);
+    ev_io_init(&w->passwords_io, on_passwords_finished, offload_fd(w->passwords), EV_READ);
+    ev_io_start(w->loop, &w->passwords_io);
     ev_io_init(&w->channel_io, on_message, w->channel_fd, EV_READ);
     ev_io_start(w->loop, &w->channel_io);
 }
@@ -412,6 +419,7 @@ static void stop_watchers(struct worker *w)
     ev_io_stop(w->loop, &w->file_watch);
     ev_io_stop(w->loop, &w->offload_io);
     ev_io_stop(w->loop, &w->background_io);
+    ev_io_stop(w->loop, &w->passwords_io);
     ev_io_stop(w->loop, &w->channel_io);
 }
 
@@ -457,11 +465,12 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     deadlines_init(&w->deadlines);
     w->offload = offload_new(OFFLOAD_JOBS);
     w->background = offload_new(BACKGROUND_JOBS);
+    w->passwords = offload_new(PASSWORD_JOBS);
     w->auth = basic_auth_new();
     w->ledger = limits_open_ledger(&w->shared->limits, getpid());
     ev_now_update(loop);
     clock_update(&w->clock, ev_now(loop));
-    if (w->offload != NULL && w->background != NULL && w->auth != NULL)
+    if (w->offload != NULL && w->background != NULL && w->passwords != NULL && w->auth != NULL)
         gen = generation_new(heritage->bundle, w->counters, &why);
     else
         why = xasprintf("eventfd, getrandom: %s", strerror(errno));
@@ -469,6 +478,7 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
         tell_master(w, MESSAGE_FAILED, heritage->bundle->generation, why);
         free(why);
         offload_free(&w->offload);
+        offload_free(&w->passwords);
         basic_auth_free(&w->auth);
         offload_free(&w->background);
         free(w);
@@ -489,6 +499,7 @@ void worker_free(struct worker **wp)
     *wp = NULL;
     w->is_quitting = true;
     offload_free(&w->offload); /* before the connections that its jobs point to */
+    offload_free(&w->passwords);
     basic_auth_free(&w->auth);
     stop_watchers(w); /* after the jobs, which wake connections */
     file_cache_cancel_work(w->gen->cache);

@@ -198,6 +198,44 @@ Test(basic_auth, goes_by_the_file_that_the_last_reload_found)
     server_close(&s);
 }
 
+/* Asks for what users may see; `fields` are further lines. */
+static void send_as(struct client *c, const char *credentials, const char *fields)
+{
+    char field[256], request[512];
+
+    field_of(field, sizeof(field), credentials);
+    snprintf(request, sizeof(request), "GET /in/ HTTP/1.1\r\nHost: a\r\n%s%s\r\n", field, fields);
+    client_send_text(c, request);
+}
+
+/* Counts the answers by status. */
+static void read_verdicts(struct client *clients, int count, int *busy, int *bad)
+{
+    *busy = *bad = 0;
+    for (int i = 0; i < count; i++) {
+        struct response r;
+
+        cr_expect(client_read(&clients[i], &r, false), "%d: %s", i, r.failure);
+        *busy += r.status == 503 && response_field_is(&r, "Retry-After", "1");
+        *bad += r.status == 401;
+        response_fini(&r);
+        client_close(&clients[i]);
+    }
+}
+
+/* Opens connections that guess, `each` from an address. */
+static void guess_from(const struct server *s, struct client *clients, int count, int each)
+{
+    for (int i = 0; i < count; i++) {
+        char guess[32], from[64];
+
+        snprintf(guess, sizeof(guess), "anna:%d", i);
+        snprintf(from, sizeof(from), "X-Forwarded-For: 192.0.2.%d\r\n", i / each);
+        client_open(&clients[i], s);
+        send_as(&clients[i], guess, from);
+    }
+}
+
 /* Slow hashes and more guesses than may wait: the rest hears so at once. */
 Test(basic_auth, says_503_when_too_many_wait)
 {
@@ -205,33 +243,75 @@ Test(basic_auth, says_503_when_too_many_wait)
     struct server s;
     struct client clients[GUESSES];
     struct buf users = { 0 };
-    int busy = 0, bad = 0;
+    int busy, bad;
 
     server_open(&s);
     add_user(&users, "anna", "a", "$2y$", 9);
     server_file(&s, "users", buf_cstr(&users));
-    server_start(&s, "workers: 1\n" CONFIG);
-    for (int i = 0; i < GUESSES; i++) {
-        char field[256], guess[32], request[512];
-
-        snprintf(guess, sizeof(guess), "anna:%d", i);
-        field_of(field, sizeof(field), guess);
-        snprintf(request, sizeof(request), "GET /in/ HTTP/1.1\r\nHost: a\r\n%s\r\n", field);
-        client_open(&clients[i], &s);
-        client_send_text(&clients[i], request);
-    }
-    for (int i = 0; i < GUESSES; i++) {
-        struct response r;
-
-        cr_expect(client_read(&clients[i], &r, false), "%d: %s", i, r.failure);
-        busy += r.status == 503 && response_field_is(&r, "Retry-After", "1");
-        bad += r.status == 401;
-        response_fini(&r);
-        client_close(&clients[i]);
-    }
+    server_start(&s, "workers: 1\ntrusted_proxies: 127.0.0.1\n" CONFIG);
+    guess_from(&s, clients, GUESSES, 1);
+    read_verdicts(clients, GUESSES, &busy, &bad);
     cr_expect_eq(busy + bad, GUESSES);
     cr_expect_geq(busy, 1);
     cr_expect_geq(bad, 32);
+    buf_fini(&users);
+    server_close(&s);
+}
+
+/* One that guessed on many connections filled the queue, and those who know were sent away. */
+Test(basic_auth, says_503_to_the_one_who_guesses_and_not_to_others)
+{
+    enum { GUESSES = 40 };
+    struct server s;
+    struct client clients[GUESSES], user;
+    struct buf users = { 0 };
+    struct response r;
+    int busy, bad;
+
+    server_open(&s);
+    add_user(&users, "anna", "a", "$2y$", 11);
+    server_file(&s, "users", buf_cstr(&users));
+    server_file(&s, "root/in/index.html", "in");
+    server_start(&s, "workers: 1\ntrusted_proxies: 127.0.0.1\n" CONFIG);
+    guess_from(&s, clients, GUESSES, GUESSES);
+    client_open(&user, &s);
+    send_as(&user, "anna:a", "X-Forwarded-For: 198.51.100.7\r\n");
+    cr_expect(client_read(&user, &r, false));
+    cr_expect_eq(r.status, 200);
+    response_fini(&r);
+    client_close(&user);
+    read_verdicts(clients, GUESSES, &busy, &bad);
+    cr_expect_eq(busy + bad, GUESSES);
+    cr_expect_geq(bad, 4);
+    cr_expect_geq(busy, GUESSES / 2, "%d of them waited", bad);
+    buf_fini(&users);
+    server_close(&s);
+}
+
+/* Reading folders stood in one queue with the hashing of what strangers guessed. */
+Test(basic_auth, does_not_keep_listings_waiting)
+{
+    enum { GUESSES = 4 };
+    struct server s;
+    struct client clients[GUESSES];
+    struct buf users = { 0 };
+
+    server_open(&s);
+    add_user(&users, "anna", "a", "$2y$", 12);
+    server_file(&s, "users", buf_cstr(&users));
+    server_file(&s, "root/list/x.txt", "x");
+    server_start(&s, "workers: 1\nlisting: on\n" CONFIG);
+    for (int i = 0; i < GUESSES; i++) {
+        char guess[32];
+
+        snprintf(guess, sizeof(guess), "anna:%d", i);
+        client_open(&clients[i], &s);
+        send_as(&clients[i], guess, "");
+    }
+    cr_expect_eq(fetch_status(&s, "/list/"), 200);
+    cr_expect(client_is_quiet(&clients[GUESSES - 1]), "the listing came after all the hashes");
+    for (int i = 0; i < GUESSES; i++)
+        client_close(&clients[i]);
     buf_fini(&users);
     server_close(&s);
 }

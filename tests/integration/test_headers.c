@@ -255,6 +255,13 @@ Test(headers, tell_pages_of_other_origins_what_they_may)
            { "Vary", "Origin" });
     EXPECT(&s, "GET", "/api/x.json", "Origin: https://app.example.evil\r\n", 200,
            { "Access-Control-Allow-Origin", "" }, { "Vary", "Origin" });
+    EXPECT(&s, "GET", "/api/x.json",
+           "Origin: https://app.example\r\nOrigin: https://app.example\r\n", 200,
+           { "Access-Control-Allow-Origin", "" }, { "Vary", "Origin" });
+    EXPECT(&s, "OPTIONS", "/api/x.json",
+           "Origin: https://app.example\r\nOrigin: https://evil.example\r\n"
+           "Access-Control-Request-Method: PUT\r\n",
+           204, { "Access-Control-Allow-Origin", "" }, { "Access-Control-Allow-Methods", "" });
     EXPECT(&s, "GET", "/api/none", origin, 404,
            { "Access-Control-Allow-Origin", "https://app.example" });
     EXPECT(&s, "OPTIONS", "/api/x.json", preflight, 204,

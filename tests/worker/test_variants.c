@@ -71,6 +71,13 @@ static struct file *make(struct stage *s, const char *path, enum encoding encodi
     return file_of(s, path);
 }
 
+/* The same, but nobody asks for it once it is there. */
+static void make_unused(struct stage *s, const char *path)
+{
+    file_work_start(s->b.cache, file_of(s, path), ENCODING_GZIP, s->offload);
+    finish(s);
+}
+
 /* `n` bytes that compress well; different for each seed. */
 static void write_text(struct stage *s, const char *name, size_t n, int seed)
 {
@@ -163,6 +170,28 @@ Test(variants, leaves_alone_what_is_older_hidden_or_no_file)
     temp_age(&s.b.t, "www/app.js", 20);
     hear(&s.b);
     cr_expect_eq(file_of(&s, JS)->choices.beside, 0, "and older again");
+    stage_fini(&s);
+}
+
+/* A build that was interrupted left them, and clients got an empty page. */
+Test(variants, leaves_alone_empty_ones_of_files_that_are_not)
+{
+    struct stage s;
+
+    stage_init(&s, ETAG_ON, 0);
+    temp_write_old(&s.b.t, "www/app.js", "plain");
+    temp_write_old(&s.b.t, "www/app.js.gz", "");
+    temp_write_old(&s.b.t, "www/app.js.br", "b");
+    cr_expect_eq(file_of(&s, JS)->choices.beside, ENCODING_BIT(ENCODING_BR));
+    temp_write_old(&s.b.t, "www/app.js.gz", "gg");
+    hear(&s.b);
+    cr_expect(body_is(file_of(&s, JS)->choices.encoded[ENCODING_GZIP], "gg"), "it got done");
+    temp_write_old(&s.b.t, "www/app.js.gz", "");
+    hear(&s.b);
+    cr_expect_null(file_of(&s, JS)->choices.encoded[ENCODING_GZIP]);
+    temp_write_old(&s.b.t, "www/none.js", "");
+    temp_write_old(&s.b.t, "www/none.js.gz", "");
+    cr_expect_eq(file_of(&s, "/none.js")->choices.beside, ENCODING_BIT(ENCODING_GZIP));
     stage_fini(&s);
 }
 
@@ -417,6 +446,43 @@ Test(variants, keeps_within_the_memory_that_is_for_it)
     stage_init(&s, ETAG_ON, one - 1);
     write_text(&s, "www/a.css", 1000, 1);
     cr_expect_eq(make(&s, "/a.css", ENCODING_GZIP)->choices.made, 0, "never fits");
+    stage_fini(&s);
+}
+
+/* Files in use in turns, with room for one: each pushed out the other, and was made again. */
+Test(variants, does_not_soon_make_again_what_had_to_go)
+{
+    static const char *const files[] = { "/a.css", "/b.css" };
+    enum { GZIP = ENCODING_BIT(ENCODING_GZIP) };
+    struct stage s;
+    struct file *f;
+    uint64_t one;
+
+    stage_init(&s, ETAG_ON, 1 << 20);
+    if ((compress_encodings() & GZIP) == 0) {
+        stage_fini(&s);
+        return;
+    }
+    write_text(&s, "www/a.css", 1000, 1);
+    write_text(&s, "www/b.css", 1000, 1);
+    one = (uint64_t)make(&s, files[0], ENCODING_GZIP)->choices.encoded[ENCODING_GZIP]->size;
+    stage_fini(&s);
+
+    stage_init(&s, ETAG_ON, one + one / 2);
+    write_text(&s, "www/a.css", 1000, 1);
+    write_text(&s, "www/b.css", 1000, 1);
+    make_unused(&s, files[0]);
+    make_unused(&s, files[1]);
+    f = file_of(&s, files[0]);
+    cr_expect_eq(f->choices.made, 0, "it had to go");
+    cr_expect_eq(f->choices.makeable & GZIP, 0);
+    cr_expect(f->varies && f->is_special, "its head says what it said");
+    s.b.now_ms += 5000;
+    cr_expect_eq(file_of(&s, files[0])->choices.makeable & GZIP, 0, "not at the next request");
+    s.b.now_ms += 60000;
+    cr_expect_eq(file_of(&s, files[0]), f);
+    cr_expect_neq(f->choices.makeable & GZIP, 0, "but once the minute is over");
+    cr_expect_eq(f->choices.given_up, 0);
     stage_fini(&s);
 }
 
