@@ -140,6 +140,9 @@ void words_read(struct value_reader *r, const struct setting *row, const struct 
             value_refuse(r, row, &shown);
         else if (words->count == WORDS_MAX)
             FAIL(r, at->value, "\"%s\" takes at most %d items", row->name, WORDS_MAX);
+        else if (row->check == check_try && at->value->text.p[0] == '=' && at->next != NULL)
+            FAIL(r, at->value, "\"%s\" ends with a status: what is behind \"%s\" is never tried",
+                 row->name, utf8_short(at->value->text).text);
         else if (is_good(r, row, at->value, row->check))
             words_add(words, at->value->text);
     }

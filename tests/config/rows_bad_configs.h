@@ -325,6 +325,8 @@ static const struct bad_row {
     { "a relative path to try", R "try: [$path, a]\n", 2, 14, "starts with \"/\"" },
     { "a query to try", R "try: ['$path?$query']\n", 2, 7, "without \"?\"" },
     { "a success to try", R "try: [$path, =200]\n", 2, 14, "from 400 to 599" },
+    { "a status in the middle of try", R "try: [$path, =404, /index.html]\n", 2, 14,
+      "ends with a status" },
     { "a rule that is a path", R "rewrite: [/a]\n", 2, 11, "a rule has \"match\" and \"to\"" },
     { "a rule without target", R "rewrite: [{match: a}]\n", 2, 11, "\"match\" and \"to\"" },
     { "a rule to the query", R "rewrite: [{match: a, to: /$query}]\n", 2, 26,
