@@ -267,6 +267,8 @@ const char *check_type(struct str text)
 
 const char *check_expires_name(struct str text)
 {
+    if (str_starts(text, STR("*/")))
+        return "take default for all types that are not named";
     if (str_eq(text, STR("default")) || value_is_media_type(text))
         return NULL;
     return "it is a media type, as in text/html or image/*, or default";

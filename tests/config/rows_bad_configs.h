@@ -349,6 +349,7 @@ static const struct bad_row {
     { "an origin with a path", R "cors: {origins: 'https://a.example/'}\n", 2, 17,
       "an origin has no path" },
     { "a time for a type", R "expires: {text/html: soon}\n", 2, 22, "off or a time" },
+    { "all types of expires", R "expires: {'*/*': 1h}\n", 2, 11, "take default" },
     { "a type of expires", R "expires: {html: 1h}\n", 2, 11, "a media type" },
     { "an extension with a dot", R "types: {.a: text/plain}\n", 2, 9, "follows the last dot" },
     { "a type for an extension", R "types: {a: text}\n", 2, 12, "as in text/plain" },
