@@ -62,6 +62,14 @@ void regex_free(struct regex **regexp)
     free(regex);
 }
 
+unsigned regex_group_count(const struct regex *regex)
+{
+    uint32_t count = 0;
+
+    pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &count);
+    return count;
+}
+
 enum regex_result regex_match(const struct regex *regex, struct str subject,
                               struct str groups[REGEX_GROUPS])
 {

@@ -27,6 +27,8 @@ struct regex;
 /* NULL: *why says what is wrong, `*at` is the byte where; the caller frees *why. */
 struct regex *regex_new(struct str pattern, char **why, size_t *at);
 void regex_free(struct regex **regex);
+/* How many groups the expression has, those beyond $9 too. */
+unsigned regex_group_count(const struct regex *regex);
 
 /* On REGEX_YES the groups are views into the subject; p NULL: the group took no part. */
 enum regex_result regex_match(const struct regex *regex, struct str subject,

@@ -86,8 +86,9 @@ void config_dump(const struct config *config, FILE *out)
     for (size_t i = 0; i < setting_count; i++)
         if (!setting_is_scoped(&settings[i]))
             dump_row(&settings[i], config, config, setting_indent(&settings[i]), &text);
-    buf_add(&text, STR("\n# Sites are chosen by the request's host, their routes by its path: the "
-                       "longest that fits.\nsites:\n"));
+    buf_add(&text,
+            STR("\n# Sites are chosen by the request's host, their routes by its path, in the "
+                "order they are asked.\nsites:\n"));
     for (size_t i = 0; i < config->site_count; i++)
         dump_site(config, &config->sites[i], &text);
     fputs(buf_cstr(&text), out);
@@ -148,15 +149,22 @@ static const char full_head[] =
 static const char full_sites[] =
     "\n# ---- sites and routes ----\n"
     "#\n"
-    "# A site is chosen by the request's host, a route inside of it by the start of the path, by\n"
-    "# whole segments, the longest first. A route inherits from its site, a site from what stands\n"
-    "# above. A host that no site names goes to the site '*', or to the settings above if they "
-    "have\n"
-    "# a root, or to the first site. Without sites, routes may stand here for all hosts.\n"
+    "# A site is chosen by the request's host, a route inside of it by the path: first those with\n"
+    "# exact, then those with regex in the order written, then those with path, by whole "
+    "segments,\n"
+    "# the longest first. So a regex that matches overrides every path: what protects /private is\n"
+    "# not asked for /private/a.png when there is a route for '\\.png$', which needs its own "
+    "access\n"
+    "# or auth_basic. A route with methods or request_headers that do not fit is passed over.\n"
+    "#\n"
+    "# A route inherits from its site, a site from what stands above. A host that no site names\n"
+    "# goes to the site '*', or to the settings above if they have a root, or to the first site.\n"
+    "# Without sites, routes may stand here for all hosts.\n"
     "#\n"
     "# sites:\n"
     "#   - hosts: [example.org, www.example.org]\n"
     "#     root: /srv/example.org\n"
+    "#     listen: 8080                  # one or some of the server's addresses; else all\n"
     "#     access_log: /var/log/remuda/example.org.log\n"
     "#     error_pages:\n"
     "#       404: /404.html\n"
@@ -165,7 +173,20 @@ static const char full_sites[] =
     "#         alias: /srv/images\n"
     "#         etag: off\n"
     "#       - path: /upload\n"
+    "#         methods: [POST, PUT]        # others look further\n"
     "#         client_max_body_size: 64MiB\n"
+    "#       - path: /\n"
+    "#         request_headers: {X-Beta: '1'} # only with this field; '*': with any value\n"
+    "#         root: /srv/beta\n"
+    "#       - exact: /old.html            # this very path, before all others\n"
+    "#         redirect: {to: /new.html, status: 301}\n"
+    "#       - regex: '^/user/([0-9]+)$'   # before every path, in the order written\n"
+    "#         redirect: /people?id=$1\n"
+    "#       - exact: /health\n"
+    "#         respond: {status: 200, body: ok} # a fixed response\n"
+    "#       - exact: /status\n"
+    "#         status_page: on             # counters of all workers\n"
+    "#         access: [{allow: 127.0.0.0/8}, {deny: all}]\n"
     "#   - hosts: '*.example.org'\n"
     "#     root: /srv/others\n";
 

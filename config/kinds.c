@@ -179,20 +179,22 @@ void respond_write(const struct respond *respond, struct buf *out)
     buf_add_char(out, '}');
 }
 
-bool regex_check(struct value_reader *r, const struct yaml_node *node)
+int regex_check(struct value_reader *r, const struct yaml_node *node)
 {
     char *why;
     size_t at;
+    int groups;
     struct regex *regex = regex_new(node->text, &why, &at);
 
     if (regex == NULL) {
         FAIL(r, node, "the expression \"%s\" cannot be: %s, at its byte %zu",
              utf8_short(node->text).text, why, at + 1);
         free(why);
-        return false;
+        return -1;
     }
+    groups = (int)regex_group_count(regex);
     regex_free(&regex);
-    return true;
+    return groups;
 }
 
 static void read_rule(struct value_reader *r, const struct setting *row,
@@ -201,6 +203,8 @@ static void read_rule(struct value_reader *r, const struct setting *row,
     static const char *const names[] = { "match", "to", NULL };
     const struct yaml_item *match, *to;
     const char *why;
+    int groups;
+    unsigned wanted;
 
     if (node->kind == YAML_BROKEN)
         return;
@@ -214,10 +218,20 @@ static void read_rule(struct value_reader *r, const struct setting *row,
     match = yaml_map_find(node, "match");
     to = yaml_map_find(node, "to");
     why = template_check_path(to->value->text);
-    if (why != NULL)
+    if (why != NULL) {
         FAIL(r, to->value, "\"rewrite\" cannot lead to \"%s\": %s",
              utf8_short(to->value->text).text, why);
-    else if (regex_check(r, match->value))
+        return;
+    }
+    groups = regex_check(r, match->value);
+    if (groups < 0)
+        return;
+    wanted = template_group_max(to->value->text);
+    if (wanted > (unsigned)groups)
+        FAIL(r, to->value,
+             "\"rewrite\" cannot lead to \"%s\": there is no $%u, \"match\" has %d %s",
+             utf8_short(to->value->text).text, wanted, groups, groups == 1 ? "group" : "groups");
+    else
         pairs_add(rewrites, match->value->text, to->value->text);
 }
 

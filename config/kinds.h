@@ -21,7 +21,7 @@ void rewrites_read(struct value_reader *r, const struct setting *row, const stru
                    struct pairs *rewrites);
 void rewrites_write(const struct pairs *rewrites, unsigned indent, struct buf *out);
 
-/* Complains unless it is an expression. */
-bool regex_check(struct value_reader *r, const struct yaml_node *node);
+/* How many groups the expression has; -1: it is none, and that was said. */
+int regex_check(struct value_reader *r, const struct yaml_node *node);
 
 #endif

@@ -41,13 +41,13 @@ static void check_alias(struct value_reader *r, const struct yaml_node *map,
              "\"alias\" goes with \"path\"; with \"exact\" and \"regex\" take \"root\"");
 }
 
-/* A route does one thing. Groups are those of its expression. */
+/* A route does one thing. `groups`: of its expression; 0: it may have none. */
 static void check_kind(struct value_reader *r, const struct yaml_node *map,
-                       const struct route *route)
+                       const struct route *route, unsigned groups)
 {
     static const char *const names[] = { "redirect", "respond", "status_page", "alias" };
     const struct yaml_item *found = NULL;
-    const char *why;
+    unsigned wanted = 0;
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const struct yaml_item *item = yaml_map_find(map, names[i]);
@@ -59,14 +59,15 @@ static void check_kind(struct value_reader *r, const struct yaml_node *map,
                  utf8_short(found->key->text).text, found->key->mark.line);
         found = item;
     }
-    if (route->scope.redirect.to != NULL && route->match != MATCH_REGEX) {
-        struct template *t = template_new(str_of(route->scope.redirect.to), &why);
-
-        if (t != NULL && template_has(t, TEMPLATE_GROUP))
-            FAIL(r, yaml_map_find(map, "redirect")->key,
-                 "$1 to $9 stand for groups of \"regex\", which this route does not have");
-        template_free(&t);
-    }
+    if (route->scope.redirect.to != NULL)
+        wanted = template_group_max(str_of(route->scope.redirect.to));
+    if (wanted > 0 && route->match != MATCH_REGEX)
+        FAIL(r, yaml_map_find(map, "redirect")->key,
+             "$1 to $9 stand for groups of \"regex\", which this route does not have");
+    else if (wanted > groups)
+        FAIL(r, yaml_map_find(map, "redirect")->key,
+             "there is no $%u: the route's \"regex\" has %u %s", wanted, groups,
+             groups == 1 ? "group" : "groups");
 }
 
 /* Which of path, exact and regex the route has; NULL: not just one, and that was said. */
@@ -110,30 +111,32 @@ static const char *check_route_path(struct str path)
     return why == NULL && depth > ROUTE_DEPTH_MAX ? "it has at most 63 segments" : why;
 }
 
-/* Path and match of a new route; the path is "/images" for "/images/" too. False: it cannot be, and
-   that was said. */
-static bool read_match(struct value_reader *r, const struct yaml_node *map, struct route *route)
+/* Path and match of a new route; the path is "/images" for "/images/" too. How many groups its
+   expression has; -1: it cannot be, and that was said. */
+static int read_match(struct value_reader *r, const struct yaml_node *map, struct route *route)
 {
     const struct yaml_item *item = route_key(r, map, &route->match);
     struct str path;
     const char *why;
+    int groups = 0;
 
     if (item == NULL)
-        return false;
+        return -1;
     path = item->value->text;
     if (item->value->kind != YAML_SCALAR || item->value->is_null || path.n == 0) {
         value_refuse(r, setting_find(item->key->text, SCOPE_ROUTE), item);
-        return false;
+        return -1;
     }
     if (route->match == MATCH_REGEX) {
-        if (!regex_check(r, item->value))
-            return false;
+        groups = regex_check(r, item->value);
+        if (groups < 0)
+            return -1;
     } else {
         why = check_route_path(path);
         if (why != NULL) {
             FAIL(r, item->value, "the route's path \"%s\" cannot be: %s", utf8_short(path).text,
                  why);
-            return false;
+            return -1;
         }
     }
     if (route->match == MATCH_PREFIX && path.n > 1 && path.p[path.n - 1] == '/')
@@ -141,7 +144,7 @@ static bool read_match(struct value_reader *r, const struct yaml_node *map, stru
     route->path = str_dup(path);
     route->line = item->value->mark.line;
     route->column = item->value->mark.column;
-    return true;
+    return groups;
 }
 
 /* Takes the route. */
@@ -168,6 +171,7 @@ static void read_route(struct value_reader *r, struct site *site, const struct y
                        const struct scope *parent)
 {
     struct route route = { 0 };
+    int groups;
 
     if (node->kind != YAML_MAP) {
         if (node->kind != YAML_BROKEN)
@@ -181,12 +185,13 @@ static void read_route(struct value_reader *r, struct site *site, const struct y
         free(route.scope.root);
         route.scope.root = NULL;
     }
-    if (!read_match(r, node, &route)) {
+    groups = read_match(r, node, &route);
+    if (groups < 0) {
         scope_fini(&route.scope);
         return;
     }
     check_alias(r, node, &route);
-    check_kind(r, node, &route);
+    check_kind(r, node, &route, (unsigned)groups);
     check_users(r, node, &route.scope);
     if (site->route_count == ROUTES_MAX)
         FAIL(r, node, "a site has at most %d routes", ROUTES_MAX);

@@ -293,15 +293,23 @@ const struct setting settings[] = {
       .help = "names of the site; '*' for every other name" },
     { "routes", SET_STRUCTURE, SCOPE_SERVER | SCOPE_SITE,
       .example = "[{path: /images, alias: /srv/images}]",
-      .help = "a list of routes, chosen by the request's path" },
+      .help = "a list of routes, chosen by the request's path: exact ones first, then regex in the "
+              "order written, then the longest path; a regex that matches thus overrides every "
+              "path, one with access or auth_basic too" },
     { "listen", SET_STRUCTURE, SCOPE_SITE, .example = "['127.0.0.1:8080']",
       .help = "the only addresses, of those that the server listens on, that the site is for" },
     { "path", SET_STRUCTURE, SCOPE_ROUTE, .example = "/images",
-      .help = "start of the paths that the route is for, by whole segments" },
+      .help =
+          "start of the paths that the route is for, by whole segments; the longest counts, and "
+          "only where no exact and no regex route matches: what protects a path does not "
+          "protect what a regex takes out of it" },
     { "exact", SET_STRUCTURE, SCOPE_ROUTE, .example = "/favicon.ico",
-      .help = "instead of path: the only path that the route is for" },
+      .help = "instead of path: the only path that the route is for; it comes before all regex and "
+              "path routes" },
     { "regex", SET_STRUCTURE, SCOPE_ROUTE, .example = "'^/user/([0-9]+)$'",
-      .help = "instead of path: a Perl-compatible expression for the paths of the route" },
+      .help = "instead of path: a Perl-compatible expression for the paths of the route; the first "
+              "one written that matches counts, before any path route however long, so that it "
+              "needs the access and auth_basic of the paths that it reaches into" },
 };
 
 const size_t setting_count = sizeof(settings) / sizeof(settings[0]);

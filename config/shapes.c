@@ -141,6 +141,9 @@ void words_read(struct value_reader *r, const struct setting *row, const struct 
             value_refuse(r, row, &shown);
         else if (words->count == WORDS_MAX)
             FAIL(r, at->value, "\"%s\" takes at most %d items", row->name, WORDS_MAX);
+        else if (row->check == check_try && at->value->text.p[0] == '=' && at->next != NULL)
+            FAIL(r, at->value, "\"%s\" ends with a status: what is behind \"%s\" is never tried",
+                 row->name, utf8_short(at->value->text).text);
         else if (is_good(r, row, at->value, row->check))
             words_add(words, at->value->text);
     }
@@ -342,6 +345,8 @@ const char *check_type(struct str text)
 
 const char *check_expires_name(struct str text)
 {
+    if (str_starts(text, STR("*/")))
+        return "take default for all types that are not named";
     if (str_eq(text, STR("default")) || value_is_media_type(text))
         return NULL;
     return "it is a media type, as in text/html or image/*, or default";

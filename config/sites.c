@@ -187,6 +187,20 @@ static void read_item(struct value_reader *r, const struct yaml_item *item,
                    (struct config_place){ item->value->mark.line, item->value->mark.column });
 }
 
+/* No size lies in an empty span: nothing would ever be compressed. */
+static void check_span(struct value_reader *r, const struct yaml_node *map,
+                       const struct scope *scope)
+{
+    const struct yaml_item *min = yaml_map_find(map, "compress_min");
+    const struct yaml_item *max = yaml_map_find(map, "compress_max");
+
+    if (min != NULL && max != NULL && scope->compress_min_bytes > scope->compress_max_bytes)
+        FAIL(r, min->value,
+             "\"compress_min\" is above \"compress_max\" (line %u): no file would be compressed; "
+             "\"compress: off\" says that",
+             max->key->mark.line);
+}
+
 void scope_read(struct value_reader *r, const struct yaml_node *map, enum setting_scope where,
                 struct scope *scope)
 {
@@ -195,6 +209,8 @@ void scope_read(struct value_reader *r, const struct yaml_node *map, enum settin
     scope->places = places;
     for (const struct yaml_item *item = map->items; item != NULL; item = item->next)
         read_item(r, item, where, scope, places);
+    if ((where & SCOPE_INHERITED) != 0)
+        check_span(r, map, scope);
 }
 
 void scope_fini(struct scope *scope)

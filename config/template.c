@@ -100,6 +100,19 @@ bool template_has(const struct template *t, enum template_variable variable)
     return false;
 }
 
+unsigned template_group_max(struct str text)
+{
+    const char *why;
+    struct template *t = template_new(text, &why);
+    unsigned max = 0;
+
+    for (size_t i = 0; t != NULL && i < t->count; i++)
+        if (t->parts[i].variable == TEMPLATE_GROUP && t->parts[i].group > max)
+            max = t->parts[i].group;
+    template_free(&t);
+    return max;
+}
+
 static bool is_alpha(char c)
 {
     c = ascii_lower(c);

@@ -35,6 +35,9 @@ struct template *template_new(struct str text, const char **why);
 void template_free(struct template **t);
 bool template_has(const struct template *t, enum template_variable variable);
 
+/* The highest of $1 to $9 in a text; 0: none. */
+unsigned template_group_max(struct str text);
+
 /* Whether the text can stand in a Location field: NULL, or what would be right. */
 const char *template_check_target(struct str text);
 /* The same for the path that a rewrite leads to. */

@@ -15,8 +15,11 @@
 #include "config/settings.h"
 #include "worker/acceptor.h"
 #include "worker/conn.h"
+#include "worker/encoding.h"
 #include "worker/generation.h"
 #include "worker/internal.h"
+#include "worker/path.h"
+#include "worker/rewrite.h"
 
 #define PATIENCE_S 10.0 /* for an answer that is made off the loop */
 
@@ -139,6 +142,148 @@ static bool is_limit(const struct setting *row)
     return false;
 }
 
+/* ---- which file ---- */
+
+/* A look-up once more, since a response does not keep what its file is called. */
+struct finding {
+    const struct exchange *x;
+    const struct docroot *root;
+    struct pool pool;
+    struct str path; /* that was looked up; it may end in '/' */
+    struct docroot_answer answer;
+};
+
+static bool is_found(struct finding *f, struct str path)
+{
+    struct trail unused = { 0 };
+    bool is_watched;
+
+    f->path = path;
+    f->answer = docroot_find(f->root, path, NULL, &unused, &is_watched);
+    if (f->answer.fd >= 0)
+        close(f->answer.fd);
+    return f->answer.status == DOCROOT_FILE;
+}
+
+static bool is_error_page_found(struct finding *f)
+{
+    const struct scope *scope = &f->x->route->config->scope;
+
+    for (size_t i = 0; i < scope->error_page_count; i++)
+        if (scope->error_pages[i].status == f->x->res.status)
+            return is_found(f, str_of(scope->error_pages[i].path));
+    return false;
+}
+
+/* The path below the route's folder, as static_files looks it up. */
+static struct str path_below(const struct exchange *x)
+{
+    struct str path = { x->req.path.p + x->route->strip_n, x->req.path.n - x->route->strip_n };
+
+    return path.n > 0 ? path : STR("/");
+}
+
+/* In static_files' order: what is tried, or the path; then the path as a folder. */
+static bool is_any_found(struct finding *f, struct str path)
+{
+    const struct exchange *x = f->x;
+    const struct try_list *tries = x->route->tries;
+    struct buf folder = { 0 };
+
+    if (tries == NULL && is_found(f, path))
+        return true;
+    for (size_t i = 0; tries != NULL && i < tries->count; i++) {
+        struct str item = rewrite_fill(tries->items[i], &x->req, path,
+                                       x->has_groups ? x->groups : NULL, &f->pool);
+
+        if (item.p != NULL && is_found(f, item))
+            return true;
+    }
+    buf_add(&folder, path);
+    buf_add_char(&folder, '/');
+    path = pool_str(&f->pool, buf_str(&folder));
+    buf_fini(&folder);
+    return is_found(f, path);
+}
+
+static void add_encoding(struct buf *out, const struct finding *f, const char *name)
+{
+    enum encoding encoding = f->x->res.file->encoding;
+    struct str suffix = encoding_suffix(encoding);
+    struct trail unused = { 0 };
+    struct docroot_answer beside;
+    bool is_watched = false;
+
+    if (encoding == ENCODING_IDENTITY) {
+        buf_printf(out, "%-*s identity\n", NAME_COLUMN, "encoding");
+        return;
+    }
+    beside = docroot_find_beside(f->root, f->path, &f->answer, suffix, NULL, &unused, &is_watched);
+    if (beside.fd >= 0)
+        close(beside.fd);
+    if (beside.status == DOCROOT_FILE)
+        buf_printf(out, "%-*s %.*s, from %s%.*s\n", NAME_COLUMN, "encoding",
+                   STR_ARG(encoding_name(encoding)), name, STR_ARG(suffix));
+    else
+        buf_printf(out, "%-*s %.*s, made of it\n", NAME_COLUMN, "encoding",
+                   STR_ARG(encoding_name(encoding)));
+}
+
+static void add_rewrite(struct buf *out, struct str from, struct str to)
+{
+    if (!str_eq(from, to))
+        buf_printf(out, "%-*s %.*s -> %.*s\n", NAME_COLUMN, "rewrite", STR_ARG(from), STR_ARG(to));
+}
+
+static void add_file(struct buf *out, struct finding *f, struct str path)
+{
+    const struct file *file = f->x->res.file;
+    struct buf name = { 0 };
+
+    if (f->x->res.status >= 400 ? is_error_page_found(f) : is_any_found(f, path)) {
+        buf_printf(&name, "%s%.*s", f->root->options.path, STR_ARG(f->path));
+        if (f->path.p[f->path.n - 1] == '/')
+            buf_add(&name, f->answer.name);
+        buf_printf(out, "%-*s %s\n", NAME_COLUMN, "file", buf_cstr(&name));
+        add_encoding(out, f, buf_cstr(&name));
+    }
+    buf_printf(out, "%-*s %lld bytes, %.*s\n", NAME_COLUMN, "content", (long long)file->size,
+               STR_ARG(file->content_type));
+    buf_fini(&name);
+}
+
+/* The path as it was sent, but clean; p NULL: it is none, or the route that answers is not its. */
+static struct str clean_path(const struct exchange *x, struct pool *pool)
+{
+    struct str clean;
+
+    if (x->req.path.p == NULL || x->req.path.n < x->route->strip_n ||
+        path_clean(x->req.raw_path, pool_alloc(pool, x->req.raw_path.n), &clean) != PATH_CLEAN)
+        return STR_NONE;
+    return clean;
+}
+
+/* From the path as sent to the file. */
+static void add_way(struct buf *out, const struct exchange *x)
+{
+    struct finding f = { .x = x, .root = x->route->docroot };
+    struct str path = STR_NONE, clean;
+
+    pool_init(&f.pool);
+    clean = clean_path(x, &f.pool);
+    if (clean.p != NULL)
+        add_rewrite(out, clean, x->req.path);
+    if (clean.p != NULL && x->route->handler == &static_files) {
+        path = path_below(x);
+        if (x->route->rewrites != NULL)
+            rewrites_apply(x->route->rewrites, &x->req, &f.pool, &path);
+        add_rewrite(out, path_below(x), path);
+    }
+    if (x->res.file != NULL && f.root != NULL && (path.p != NULL || x->res.status >= 400))
+        add_file(out, &f, path);
+    pool_fini(&f.pool);
+}
+
 static void observe(void *context, const struct exchange *x)
 {
     static const char *const kinds[] = { "exact", "regex", "prefix" };
@@ -156,9 +301,7 @@ static void observe(void *context, const struct exchange *x)
                VALUE_COLUMN - (int)strlen(kinds[route->match]) - 1, route->path);
     add_place(out, config, route->line, 0);
     buf_printf(out, "%-*s %s\n", NAME_COLUMN, "answered by", x->route->handler->name);
-    if (x->res.file != NULL)
-        buf_printf(out, "%-*s %lld bytes, %.*s\n", NAME_COLUMN, "file",
-                   (long long)x->res.file->size, STR_ARG(x->res.file->content_type));
+    add_way(out, x);
     buf_printf(out, "\nin effect for it\n");
     for (size_t i = 0; i < setting_count; i++)
         if (settings[i].type != SET_STRUCTURE &&

@@ -1,5 +1,7 @@
 #include <stdio.h>
 
+#include "common/xmalloc.h"
+#include "config/settings.h"
 #include "tests/config/parse.h"
 
 static const char *const texts[] = {
@@ -148,6 +150,16 @@ Test(dump, full_config_has_an_example_of_sites_that_loads)
     struct config *config = parse_good(sites);
 
     cr_expect_eq(config->site_count, 2);
+    for (size_t i = 0; i < setting_count; i++) {
+        char *key;
+
+        if ((settings[i].scopes & SCOPE_SERVER) != 0 ||
+            (settings[i].scopes & (SCOPE_SITE | SCOPE_ROUTE)) == 0)
+            continue;
+        key = xasprintf(" %s: ", settings[i].name);
+        cr_expect_not_null(strstr(sites, key), "no example of \"%s\"", settings[i].name);
+        free(key);
+    }
     config_free(&config);
     free(sites);
     free(text);

@@ -199,3 +199,100 @@ Test(explain, names_the_lines_that_decide)
     command_fini(&c);
     server_close(&s);
 }
+
+static const char ways_config[] = "compress: off\n"
+                                  "error_pages: {404: /missing.html}\n"
+                                  "rewrite: [{match: '^/very-old/(.*)$', to: /sub/$1}]\n"
+                                  "routes:\n"
+                                  "  - {path: /images, alias: root/sub}\n"
+                                  "  - {path: /app, try: [$path, $path.html, /index.html]}\n"
+                                  "  - {regex: '^/user/([a-z]+)$', try: ['/sub/$1.txt']}\n"
+                                  "  - {path: /open, trailing_slash: off}\n"
+                                  "  - path: /moved\n"
+                                  "    rewrite: [{match: '^/moved(.*)$', to: /sub$1}]\n";
+
+/* What is said of a file, with the server's folder as %s. */
+static const struct {
+    const char *why, *url, *field, *file, *encoding, *rewrite; /* NULL: not said */
+} ways[] = {
+    { "a file", "/sub/a.txt", NULL, "%s/root/sub/a.txt", "identity", NULL },
+    { "an index", "/", NULL, "%s/root/index.html", "identity", NULL },
+    { "an index without slash", "/open", NULL, "%s/root/open/index.html", "identity", NULL },
+    { "below an alias", "/images/a.txt", NULL, "%s/root/sub/a.txt", "identity", NULL },
+    { "a try item", "/app/page", NULL, "%s/root/app/page.html", "identity", NULL },
+    { "a try fallback", "/app/none", NULL, "%s/root/index.html", "identity", NULL },
+    { "a group in try", "/user/a", NULL, "%s/root/sub/a.txt", "identity", NULL },
+    { "a site's rewrite", "/very-old/a.txt", NULL, "%s/root/sub/a.txt", "identity",
+      "/very-old/a.txt -> /sub/a.txt" },
+    { "a route's rewrite", "/moved/a.txt", NULL, "%s/root/sub/a.txt", "identity",
+      "/moved/a.txt -> /sub/a.txt" },
+    { "a path that is not clean", "//sub/./%61.txt", NULL, "%s/root/sub/a.txt", "identity", NULL },
+    { "an encoded sibling", "/sub/a.txt", "Accept-Encoding: br", "%s/root/sub/a.txt",
+      "br, from %s/root/sub/a.txt.br", NULL },
+    { "an encoded index", "/open/", "Accept-Encoding: gzip", "%s/root/open/index.html",
+      "gzip, from %s/root/open/index.html.gz", NULL },
+    { "a sibling that is not wanted", "/sub/a.txt", "Accept-Encoding: gzip", "%s/root/sub/a.txt",
+      "identity", NULL },
+    { "an error's page", "/nope", NULL, "%s/root/missing.html", "identity", NULL },
+    { "an error's page where there is no path", "/a%2fb", NULL, "%s/root/missing.html", "identity",
+      NULL },
+    { "a redirect to a folder", "/sub", NULL, NULL, NULL, NULL },
+};
+
+/* The row `name` of an explanation says `value`; NULL: there is no such row. */
+static void expect_row(const char *why, const char *text, const char *name, const char *value,
+                       const char *folder)
+{
+    struct buf line = { 0 }, start = { 0 };
+
+    buf_printf(&start, "\n%-26s ", name);
+    if (value == NULL) {
+        cr_expect_null(strstr(text, buf_cstr(&start)), "%s: no %s in:\n%s", why, name, text);
+    } else {
+        const char *hole = strstr(value, "%s");
+
+        buf_add(&line, buf_str(&start));
+        if (hole != NULL)
+            buf_printf(&line, "%.*s%s%s\n", (int)(hole - value), value, folder, hole + 2);
+        else
+            buf_printf(&line, "%s\n", value);
+        cr_expect_not_null(strstr(text, buf_cstr(&line)), "%s: expected%sin:\n%s", why,
+                           buf_cstr(&line), text);
+    }
+    buf_fini(&line);
+    buf_fini(&start);
+}
+
+Test(explain, names_the_file_its_encoding_and_the_rewrite)
+{
+    static const char *const files[] = { "root/sub/a.txt",       "root/app/page.html",
+                                         "root/open/index.html", "root/missing.html",
+                                         "root/sub/a.txt.br",    "root/open/index.html.gz" };
+    char folder[160];
+    struct server s;
+
+    server_open(&s);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        server_file(&s, files[i], "some text\n");
+        server_set_mtime(&s, files[i], 1000000000);
+    }
+    server_config(&s, ways_config);
+    snprintf(folder, sizeof(folder), "%s", s.config);
+    *strrchr(folder, '/') = '\0';
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        const char *const argv[] = {
+            server_binary(), "-c", s.config,
+            "explain",       "-H", ways[i].field != NULL ? ways[i].field : "X-None: 1",
+            ways[i].url,     NULL
+        };
+        struct command c;
+
+        command_run(&c, &s, argv);
+        cr_expect_eq(c.exit_code, 0, "%s: %s", ways[i].why, buf_cstr(&c.output));
+        expect_row(ways[i].why, buf_cstr(&c.output), "file", ways[i].file, folder);
+        expect_row(ways[i].why, buf_cstr(&c.output), "encoding", ways[i].encoding, folder);
+        expect_row(ways[i].why, buf_cstr(&c.output), "rewrite", ways[i].rewrite, folder);
+        command_fini(&c);
+    }
+    server_close(&s);
+}
