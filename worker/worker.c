@@ -305,7 +305,7 @@ static void on_message(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = CONTAINER_OF(io, struct worker, channel_io);
     struct message m;
-    int got;
+    int got = 0;
 
     while (w->channel_fd >= 0 && (got = channel_receive(w->channel_fd, &m)) == 1)
         obey(w, &m);
