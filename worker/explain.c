@@ -242,7 +242,7 @@ static void add_file(struct buf *out, struct finding *f, struct str path)
 
     if (f->x->res.status >= 400 ? is_error_page_found(f) : is_any_found(f, path)) {
         buf_printf(&name, "%s%.*s", f->root->options.path, STR_ARG(f->path));
-        if (f->path.p[f->path.n - 1] == '/')
+        if (str_ends(f->path, STR("/")))
             buf_add(&name, f->answer.name);
         buf_printf(out, "%-*s %s\n", NAME_COLUMN, "file", buf_cstr(&name));
         add_encoding(out, f, buf_cstr(&name));
