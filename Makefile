@@ -176,6 +176,11 @@ test unit-test integration-test: $(BUILD)/.run-tests
 $(BUILD)/.run-tests: $(TEST_BINARIES)
 	$(run_tests)
 
+.PHONY: check-budgets
+check-budgets: $(BUILD)/remuda ## system calls and instructions of a request, against their limits
+	@python3 -B -m doctest tests/budgets/tools.py
+	@tests/budgets/check $(BUILD)/remuda
+
 .PHONY: coverage
 coverage: $(TEST_BINARIES) ## lines that the tests reach, file by file
 	@find $(BUILD) -name '*.gcda' -delete
