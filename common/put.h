@@ -22,15 +22,15 @@ static inline char *put_str(char *p, struct str s)
 
 static inline char *put_u64(char *p, uint64_t value)
 {
-    char digits[PUT_U64_MOST];
-    int n = 0;
+    char *end = p + 1;
 
+    for (uint64_t limit = value / 10; limit > 0; limit /= 10)
+        end++;
+    p = end;
     do
-        digits[n++] = (char)('0' + value % 10);
+        *--p = (char)('0' + value % 10);
     while ((value /= 10) > 0);
-    while (n > 0)
-        *p++ = digits[--n];
-    return p;
+    return end;
 }
 
 #endif

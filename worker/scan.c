@@ -35,6 +35,13 @@ static inline bool ends_target(char byte)
     return c < 0x21 || c > 0x7e || c == '#';
 }
 
+static inline bool ends_log_text(char byte)
+{
+    unsigned char c = (unsigned char)byte;
+
+    return c < 0x20 || c > 0x7e || c == '"' || c == '\\';
+}
+
 const char *scan_field_value_scalar(const char *p, const char *end)
 {
     while (p < end && !ends_value(*p))
@@ -45,6 +52,13 @@ const char *scan_field_value_scalar(const char *p, const char *end)
 const char *scan_target_scalar(const char *p, const char *end)
 {
     while (p < end && !ends_target(*p))
+        p++;
+    return p;
+}
+
+const char *scan_log_text_scalar(const char *p, const char *end)
+{
+    while (p < end && !ends_log_text(*p))
         p++;
     return p;
 }
@@ -104,6 +118,16 @@ static inline unsigned target_end_in(block c)
     return first_in(_mm_or_si128(_mm_or_si128(outside, del), hash));
 }
 
+static inline unsigned log_text_end_in(block c)
+{
+    block quote = _mm_cmpeq_epi8(c, _mm_set1_epi8('"'));
+    block backslash = _mm_cmpeq_epi8(c, _mm_set1_epi8('\\'));
+    block outside = _mm_cmplt_epi8(c, _mm_set1_epi8(' ')); /* signed, as above */
+    block del = _mm_cmpeq_epi8(c, _mm_set1_epi8(0x7f));
+
+    return first_in(_mm_or_si128(_mm_or_si128(outside, del), _mm_or_si128(quote, backslash)));
+}
+
 static inline unsigned name_end_in(block c)
 {
     block lower = _mm_or_si128(c, _mm_set1_epi8(0x20));
@@ -154,6 +178,15 @@ static inline unsigned target_end_in(block c)
     return first_in(vorrq_u8(outside, hash));
 }
 
+static inline unsigned log_text_end_in(block c)
+{
+    block quote = vceqq_u8(c, vdupq_n_u8('"'));
+    block backslash = vceqq_u8(c, vdupq_n_u8('\\'));
+    block outside = vcgtq_u8(vsubq_u8(c, vdupq_n_u8(' ')), vdupq_n_u8('~' - ' '));
+
+    return first_in(vorrq_u8(vorrq_u8(quote, backslash), outside));
+}
+
 static inline unsigned name_end_in(block c)
 {
     block lower = vorrq_u8(c, vdupq_n_u8(0x20));
@@ -196,6 +229,11 @@ static inline unsigned target_end_in(block c)
     return (unsigned)(scan_target_scalar(c.bytes, c.bytes + BLOCK) - c.bytes);
 }
 
+static inline unsigned log_text_end_in(block c)
+{
+    return (unsigned)(scan_log_text_scalar(c.bytes, c.bytes + BLOCK) - c.bytes);
+}
+
 static inline unsigned name_end_in(block c)
 {
     return (unsigned)(scan_token_scalar(c.bytes, c.bytes + BLOCK) - c.bytes);
@@ -232,6 +270,11 @@ const char *scan_field_value(const char *p, const char *end)
 const char *scan_target(const char *p, const char *end)
 {
     return scan_blocks(&p, end, target_end_in) ? p : scan_target_scalar(p, end);
+}
+
+const char *scan_log_text(const char *p, const char *end)
+{
+    return scan_blocks(&p, end, log_text_end_in) ? p : scan_log_text_scalar(p, end);
 }
 
 const char *scan_token(const char *p, const char *end)

@@ -20,6 +20,10 @@ const char *scan_target_scalar(const char *p, const char *end);
 const char *scan_token(const char *p, const char *end);
 const char *scan_token_scalar(const char *p, const char *end);
 
+/* The first byte in [p, end) that no log line holds as it is: not printable ASCII, '"' or '\\'. */
+const char *scan_log_text(const char *p, const char *end);
+const char *scan_log_text_scalar(const char *p, const char *end);
+
 /* The value of a hexadecimal digit; -1: not one. */
 static inline int scan_hex_digit(char c)
 {

@@ -13,6 +13,7 @@ static const struct {
 } scans[] = {
     { "field_value", scan_field_value, scan_field_value_scalar },
     { "target", scan_target, scan_target_scalar },
+    { "log_text", scan_log_text, scan_log_text_scalar },
     { "token", scan_token, scan_token_scalar },
 };
 
@@ -36,6 +37,8 @@ static int is_in_run(size_t scan, int c)
         return c == '\t' || (c >= 0x20 && c != 0x7f);
     case 1:
         return c >= 0x21 && c <= 0x7e && c != '#';
+    case 2:
+        return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\';
     default:
         return c > 0x20 && c < 0x7f && strchr("\"(),/:;<=>?@[\\]{}", c) == NULL;
     }
