@@ -256,6 +256,7 @@ struct config {
     bool open_file_cache_watch;            /* inotify */
     uint64_t compress_memory_bytes;        /* what compression made, per worker */
 
+    uint64_t recall_memory_bytes;  /* answers given again; 0: none are kept */
     uint64_t listing_memory_bytes; /* all that a worker reads or sends together */
 
     struct site *sites;

@@ -128,6 +128,9 @@ const struct setting settings[] = {
     { "compress_memory", SET_SIZE, SERVER(compress_memory_bytes), "32MiB", .max = 64 * GIB,
       .help = "for what a worker compressed; at the limit what was not asked for lately goes; 0: "
               "nothing is compressed" },
+    { "recall_memory", SET_SIZE, SERVER(recall_memory_bytes), "8MiB", .max = 64 * GIB,
+      .help = "for each worker's answers to requests that it has seen before, byte for byte: they "
+              "are given again without parsing, while the files are the same; 0: none are kept" },
     { "listing_memory", SET_SIZE, SERVER(listing_memory_bytes), "64MiB", .min = 64 * KIB,
       .max = 64 * GIB,
       .help = "for the folder listings that a worker reads or sends at a time, one takes half of "

@@ -9,8 +9,12 @@
 #include "common/address.h"
 #include "common/put.h"
 #include "common/xmalloc.h"
+#include "worker/scan.h"
 
-enum { LINE_RESERVE = 256 }; /* all of a line but what the peer sent */
+enum {
+    LINE_RESERVE = 256, /* all of a line but what the peer sent */
+    ESCAPED_MOST = 4,   /* bytes for one */
+};
 
 struct access_log {
     int fd;
@@ -20,6 +24,16 @@ struct access_log {
     struct buf lines;
 };
 
+static char *put_byte(char *p, unsigned value)
+{
+    if (value >= 100)
+        *p++ = (char)('0' + value / 100);
+    if (value >= 10)
+        *p++ = (char)('0' + value / 10 % 10);
+    *p++ = (char)('0' + value % 10);
+    return p;
+}
+
 static char *put_peer(char *p, const struct sockaddr *peer)
 {
     char host[ADDRESS_TEXT_MAX];
@@ -28,7 +42,7 @@ static char *put_peer(char *p, const struct sockaddr *peer)
         uint32_t ip = ntohl(((const struct sockaddr_in *)peer)->sin_addr.s_addr);
 
         for (int shift = 24; shift >= 0; shift -= 8) {
-            p = put_u64(p, (ip >> shift) & 0xff);
+            p = put_byte(p, (ip >> shift) & 0xff);
             *p++ = '.';
         }
         return p - 1;
@@ -41,21 +55,26 @@ static char *put_escaped(char *p, struct str s)
 {
     static const char hex[] = "0123456789ABCDEF";
 
-    if (s.p == NULL)
-        return put_str(p, STR("-"));
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
+    const char *at = s.p, *end = s.p + s.n;
 
-        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-            *p++ = (char)c;
-            continue;
-        }
+    if (s.p == NULL) {
+        *p = '-';
+        return p + 1;
+    }
+    for (;;) {
+        const char *plain = at;
+        unsigned char c;
+
+        at = scan_log_text(at, end);
+        p = put_str(p, str_range(plain, at));
+        if (at == end)
+            return p;
+        c = (unsigned char)*at++;
         *p++ = '\\';
         *p++ = 'x';
         *p++ = hex[c >> 4];
         *p++ = hex[c & 15];
     }
-    return p;
 }
 
 /* A field that blanks end: those of the name are escaped too. */
@@ -74,17 +93,13 @@ static char *put_user(char *p, struct str user)
     }
 }
 
-void access_log_format(struct buf *out, const struct access_log_entry *e)
+size_t access_log_rest_most(const struct access_log_entry *e)
 {
-    size_t most =
-        LINE_RESERVE + e->time.n + 4 * (e->user.n + e->line.n + e->referer.n + e->user_agent.n);
-    char *p = buf_reserve(out, most);
+    return LINE_RESERVE + ESCAPED_MOST * (e->line.n + e->referer.n + e->user_agent.n);
+}
 
-    p = put_peer(p, e->peer);
-    p = put_str(p, STR(" - "));
-    p = put_user(p, e->user);
-    p = put_str(p, STR(" ["));
-    p = put_str(p, e->time);
+char *access_log_put_rest(char *p, const struct access_log_entry *e)
+{
     p = put_str(p, STR("] \""));
     p = put_escaped(p, e->line);
     p = put_str(p, STR("\" "));
@@ -95,7 +110,20 @@ void access_log_format(struct buf *out, const struct access_log_entry *e)
     p = put_escaped(p, e->referer);
     p = put_str(p, STR("\" \""));
     p = put_escaped(p, e->user_agent);
-    p = put_str(p, STR("\"\n"));
+    return put_str(p, STR("\"\n"));
+}
+
+void access_log_format(struct buf *out, const struct access_log_entry *e)
+{
+    size_t rest = e->rest.p != NULL ? e->rest.n : access_log_rest_most(e);
+    char *p = buf_reserve(out, LINE_RESERVE + e->time.n + ESCAPED_MOST * e->user.n + rest);
+
+    p = put_peer(p, e->peer);
+    p = put_str(p, STR(" - "));
+    p = put_user(p, e->user);
+    p = put_str(p, STR(" ["));
+    p = put_str(p, e->time);
+    p = e->rest.p != NULL ? put_str(p, e->rest) : access_log_put_rest(p, e);
     out->n = (size_t)(p - out->p);
 }
 

@@ -28,6 +28,8 @@ struct access_log_entry {
     unsigned status;
     uint64_t body_bytes;            /* sent, without the head */
     struct str referer, user_agent; /* p NULL: not sent */
+    struct str rest; /* access_log_put_rest() of another such request; p NULL: line, status,
+                        body_bytes, referer and user_agent stand above */
 };
 
 /* Owns fd. Lines are written once `buffer_bytes` are gathered, or `flush_ms` after the first. */
@@ -45,5 +47,9 @@ void access_log_reopen(struct access_log *log, int fd);
 
 /* The pure part: the line, appended to `out`. */
 void access_log_format(struct buf *out, const struct access_log_entry *e);
+
+/* What stands behind the time: the same for all requests that are the same, byte for byte. */
+size_t access_log_rest_most(const struct access_log_entry *e);
+char *access_log_put_rest(char *p, const struct access_log_entry *e);
 
 #endif

@@ -62,14 +62,8 @@ size_t compose_http1_most(const struct response *res, const struct headers *head
     return most;
 }
 
-/* What a ready head needs to know of its Expires field. */
-struct expires_place {
-    struct freshness *freshness;
-    size_t at; /* of the date in the head; 0: there is none */
-};
-
 static char *put_freshness(char *p, const char *start, const struct response *res,
-                           const struct compose_options *options, struct expires_place *place)
+                           const struct compose_options *options, struct composed *c)
 {
     struct freshness *f = headers_freshness(options->headers, res->file->content_type);
 
@@ -79,13 +73,14 @@ static char *put_freshness(char *p, const char *start, const struct response *re
         p = put_field(p, STR("Cache-Control"), f->cache_control);
     if (!f->has_expires)
         return p;
-    *place = (struct expires_place){ f, (size_t)(p - start) + sizeof("Expires: ") - 1 };
+    c->freshness = f;
+    c->expires_at = (size_t)(p - start) + sizeof("Expires: ") - 1;
     return put_field(p, STR("Expires"), freshness_expires(f, options->now));
 }
 
 /* All but the Connection field and the empty line. */
 static char *put_head(char *p, const struct response *res, const struct compose_options *options,
-                      struct expires_place *place)
+                      struct composed *c)
 {
     struct str type = res->content_type;
     const char *start = p;
@@ -93,6 +88,7 @@ static char *put_head(char *p, const struct response *res, const struct compose_
     if (type.n == 0 && res->file != NULL)
         type = res->file->content_type;
     p = put_status(p, res->status);
+    c->date_at = (size_t)(p - start) + sizeof("Date: ") - 1;
     p = put_field(p, STR("Date"), (struct str){ options->date, HTTP_DATE_N });
     if (options->headers->has_server)
         p = put_str(p, STR("Server: remuda\r\n"));
@@ -111,7 +107,7 @@ static char *put_head(char *p, const struct response *res, const struct compose_
         if (res->status == 200 && !res->has_no_ranges)
             p = put_str(p, STR("Accept-Ranges: bytes\r\n"));
         if (res->status < 400)
-            p = put_freshness(p, start, res, options, place);
+            p = put_freshness(p, start, res, options, c);
     }
     for (unsigned i = 0; i < res->field_count; i++)
         if (!headers_replace(options->headers, res->fields[i].name))
@@ -120,37 +116,43 @@ static char *put_head(char *p, const struct response *res, const struct compose_
 }
 
 /* Leaves the head with the file; the next 200 for it is a memcpy. */
-static void make_ready(struct file *f, const char *head, size_t n,
-                       const struct expires_place *place)
+static void make_ready(struct file *f, const char *head, const struct composed *c)
 {
-    f->freshness = place->freshness;
-    f->head_expires_at = place->at;
-    f->head = xmalloc(n);
-    memcpy(f->head, head, n);
-    f->head_n = n;
+    f->freshness = c->freshness;
+    f->head_expires_at = c->expires_at;
+    f->head = xmalloc(c->n);
+    memcpy(f->head, head, c->n);
+    f->head_n = c->n;
 }
 
-size_t compose_http1(char *out, struct response *res, const struct compose_options *options)
+void compose_date(char *head, const struct composed *c, const char *date, time_t now)
 {
-    struct expires_place place = { NULL, 0 };
+    memcpy(head + c->date_at, date, HTTP_DATE_N);
+    if (c->expires_at > 0)
+        memcpy(head + c->expires_at, freshness_expires(c->freshness, now).p, HTTP_DATE_N);
+}
+
+struct composed compose_http1(char *out, struct response *res,
+                              const struct compose_options *options)
+{
+    struct composed c = { .n = 0 };
     struct file *f = res->file;
     bool is_plain = res->is_whole && res->field_count == 0;
     char *p;
 
     if (is_plain && f->head != NULL) {
+        c = (struct composed){ f->head_n, READY_DATE_AT, f->head_expires_at, f->freshness };
         memcpy(out, f->head, f->head_n);
-        memcpy(out + READY_DATE_AT, options->date, HTTP_DATE_N);
-        if (f->head_expires_at > 0)
-            memcpy(out + f->head_expires_at, freshness_expires(f->freshness, options->now).p,
-                   HTTP_DATE_N);
-        p = out + f->head_n;
+        compose_date(out, &c, options->date, options->now);
     } else {
-        p = put_head(out, res, options, &place);
+        c.n = (size_t)(put_head(out, res, options, &c) - out);
         if (is_plain)
-            make_ready(f, out, (size_t)(p - out), &place);
+            make_ready(f, out, &c);
     }
+    p = out + c.n;
     if (options->connection.n > 0)
         p = put_field(p, STR("Connection"), options->connection);
     p = put_str(p, STR("\r\n"));
-    return (size_t)(p - out);
+    c.n = (size_t)(p - out);
+    return c;
 }

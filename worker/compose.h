@@ -25,7 +25,19 @@ struct compose_options {
 /* Bytes that compose_http1() writes at most. */
 size_t compose_http1_most(const struct response *res, const struct headers *headers);
 
-/* Writes status line, fields and the empty line; returns how many bytes. */
-size_t compose_http1(char *out, struct response *res, const struct compose_options *options);
+/* A head with holes: what another time puts in. */
+struct composed {
+    size_t n;                    /* bytes */
+    size_t date_at;              /* where the Date's value stands */
+    size_t expires_at;           /* where that of Expires does; 0: there is none */
+    struct freshness *freshness; /* that it is made of; borrowed from `headers` */
+};
+
+/* Writes status line, fields and the empty line. */
+struct composed compose_http1(char *out, struct response *res,
+                              const struct compose_options *options);
+
+/* Fills the holes anew. */
+void compose_date(char *head, const struct composed *c, const char *date, time_t now);
 
 #endif

@@ -65,7 +65,8 @@ static void keep_input(struct conn *c)
     struct worker *w = c->worker;
     size_t n = (size_t)(w->input_end - w->input_at);
 
-    c->protocol->settle(c);
+    if (c->x != NULL)
+        c->protocol->settle(c);
     if (n == 0)
         return;
     c->kept = xmalloc(sizeof(*c->kept) + n);
@@ -163,17 +164,21 @@ static void abort_close(struct conn *c, enum close_reason reason)
 
 /* ---- waiting ---- */
 
-static void watch(struct conn *c, int events)
+static void change_watch(struct conn *c, int events)
 {
     struct ev_loop *loop = c->worker->loop;
 
-    if (c->is_watched && c->io.events == events)
-        return;
     if (c->is_watched)
         ev_io_stop(loop, &c->io);
     ev_io_modify(&c->io, events);
     ev_io_start(loop, &c->io);
     c->is_watched = true;
+}
+
+static inline void watch(struct conn *c, int events)
+{
+    if (!c->is_watched || c->io.events != events)
+        change_watch(c, events);
 }
 
 static void wait_readable(struct conn *c)
@@ -305,6 +310,22 @@ void conn_wake(struct conn *c)
     ev_idle_start(w->loop, &w->stay_awake);
 }
 
+static enum outcome read_more(struct conn *c)
+{
+    enum outcome outcome;
+
+    if (c->is_eof) {
+        c->close_reason = CLOSE_CLIENT_EARLY;
+        return GONE;
+    }
+    outcome = fill_input(c);
+    if (outcome == WAIT)
+        wait_readable(c);
+    else if (outcome == GONE)
+        c->close_reason = errno == ECONNRESET ? CLOSE_CLIENT_EARLY : CLOSE_SOCKET_ERROR;
+    return outcome;
+}
+
 /* One step and what it needs. */
 static enum outcome advance(struct conn *c)
 {
@@ -322,16 +343,7 @@ static enum outcome advance(struct conn *c)
         return GONE;
     switch (need) {
     case NEED_READ:
-        if (c->is_eof) {
-            c->close_reason = CLOSE_CLIENT_EARLY;
-            return GONE;
-        }
-        outcome = fill_input(c);
-        if (outcome == WAIT)
-            wait_readable(c);
-        else if (outcome == GONE)
-            c->close_reason = errno == ECONNRESET ? CLOSE_CLIENT_EARLY : CLOSE_SOCKET_ERROR;
-        return outcome;
+        return read_more(c);
     case NEED_YIELD:
         wait_for_turn(c);
         conn_wake(c);
@@ -351,7 +363,8 @@ static enum outcome advance(struct conn *c)
     return GO_ON;
 }
 
-void conn_drive(struct conn *c)
+/* `is_readable`: it waited for input, which is there. */
+static void drive(struct conn *c, bool is_readable)
 {
     struct worker *w = c->worker;
     enum outcome outcome;
@@ -378,9 +391,9 @@ void conn_drive(struct conn *c)
     }
     load_input(c);
     w->driven = c;
-    do
+    outcome = is_readable ? read_more(c) : GO_ON;
+    while (outcome == GO_ON)
         outcome = advance(c);
-    while (outcome == GO_ON);
     w->driven = NULL;
     assert(outcome == GONE || out_is_empty(w->out));
     if (outcome == GONE) {
@@ -392,9 +405,14 @@ void conn_drive(struct conn *c)
         keep_input(c);
 }
 
+void conn_drive(struct conn *c)
+{
+    drive(c, false);
+}
+
 static void on_ready(struct ev_loop *loop, ev_io *io, int events)
 {
-    conn_drive(CONTAINER_OF(io, struct conn, io));
+    drive(CONTAINER_OF(io, struct conn, io), (events & EV_READ) != 0);
 }
 
 void conn_open(struct listener *l, int fd, const union peer *peer)
@@ -417,11 +435,12 @@ void conn_open(struct listener *l, int fd, const union peer *peer)
     c->transport = l->transport;
     c->protocol = l->protocol;
     c->close_reason = CLOSE_DONE;
+    c->awaits = DEADLINE_HEAD;
     c->peer = *peer;
     w->conn_count++;
     counter_add(w->counters, COUNTER_CONNECTIONS_ACCEPTED, 1);
     deadline_arm(&w->deadlines, &c->deadline, DEADLINE_HEAD, w->clock.now_ms);
-    conn_drive(c);
+    drive(c, true);
 }
 
 /* ---- deadlines ---- */

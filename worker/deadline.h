@@ -49,6 +49,8 @@ static inline void deadline_init(struct deadline *d)
 static inline void deadline_arm(struct deadlines *all, struct deadline *d, enum deadline_kind kind,
                                 uint64_t now_ms)
 {
+    if (d->kind == kind && d->since_ms == now_ms)
+        return; /* the others that came in this millisecond are as good */
     d->since_ms = now_ms;
     d->kind = (uint8_t)kind;
     list_move_to_tail(&all->lists[kind], &d->link);

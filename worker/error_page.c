@@ -22,8 +22,7 @@ void exchange_error(struct exchange *x, unsigned status)
         x->route = generation_default_route(x->gen);
     page = page_for(&x->route->config->scope, status);
     if (page != NULL && x->route->docroot != NULL) {
-        struct lookup found = file_cache_find(x->gen->cache, x->route->docroot, str_of(page->path),
-                                              x->clock->now_ms, NULL);
+        struct lookup found = exchange_find(x, str_of(page->path), NULL);
 
         if (found.kind == LOOKUP_FILE) {
             response_file(&x->res, status, found.file);

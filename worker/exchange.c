@@ -43,6 +43,8 @@ struct exchange *exchange_new(struct worker *w)
     x->has_groups = false;
     x->resume = NULL;
     x->holder = NULL;
+    x->is_repeatable = false;
+    x->ticket_count = 0;
     x->part_at = 0;
     x->body_bytes = 0;
     return x;
@@ -84,6 +86,18 @@ void exchange_wake(struct exchange *x)
     conn_wake(x->conn);
 }
 
+struct lookup exchange_find(struct exchange *x, struct str path, bool *is_hit)
+{
+    struct file_cache *cache = x->gen->cache;
+    struct lookup found = file_cache_find(cache, x->route->docroot, path, x->clock->now_ms, is_hit);
+
+    if (x->ticket_count < EXCHANGE_TICKETS)
+        x->tickets[x->ticket_count++] = file_cache_ticket(cache);
+    else
+        x->is_repeatable = false;
+    return found;
+}
+
 unsigned exchange_listen(const struct exchange *x)
 {
     return listener_index(x->conn->listener, x->gen);
@@ -95,6 +109,7 @@ void exchange_settle(struct exchange *x)
 
     if (x->is_settled)
         return;
+    x->is_repeatable = false;
     head = pool_str(&x->pool, head);
     request_move(&x->req, x->head, x->head_n, head.p);
     for (int i = 0; x->has_groups && i < REGEX_GROUPS; i++)

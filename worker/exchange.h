@@ -13,6 +13,7 @@
 
 #include "common/pool.h"
 #include "common/regex.h"
+#include "worker/file_cache.h"
 #include "worker/request.h"
 #include "worker/response.h"
 
@@ -25,6 +26,14 @@ struct live_route;
 struct offload;
 struct shared;
 struct shared_slot;
+
+enum { EXCHANGE_TICKETS = 2 }; /* what was asked for, and the page for an error */
+
+/* What recall_find() hashed of the input: of the first n bytes. */
+struct recall_key {
+    uint64_t hash;
+    size_t n;
+};
 
 struct exchange {
     struct exchange *next_free;     /* in the lookaside list */
@@ -51,8 +60,16 @@ struct exchange {
     uint8_t auth_verdict;               /* enum auth_verdict */
     struct str user;                    /* who it says it comes from; in the pool; p NULL: nobody */
     void (*next)(struct exchange *x);   /* behind the access stage */
-    unsigned part_at;                   /* parts of res that are in the output */
-    uint64_t body_bytes;                /* of res.source that are in the output */
+                                        /*
+     * The answer follows from the bytes of the request, the generation, and what the tickets stand
+     * for, from nothing else: given these it may be given again (recall.h). The handler says so.
+     */
+    bool is_repeatable;
+    unsigned ticket_count;
+    struct file_ticket tickets[EXCHANGE_TICKETS];
+    struct recall_key recall_key;
+    unsigned part_at;    /* parts of res that are in the output */
+    uint64_t body_bytes; /* of res.source that are in the output */
     struct response res;
     struct pool pool;
     bool has_groups;
@@ -72,6 +89,9 @@ void exchange_wake(struct exchange *x);
 
 /* Which of the generation's addresses the request came in by; the number of them: by none. */
 unsigned exchange_listen(const struct exchange *x);
+
+/* Looks a path up below the route's folder; the answer rests on it. */
+struct lookup exchange_find(struct exchange *x, struct str path, bool *is_hit);
 
 /* Copies the head into the pool, so that the exchange outlives the input it was parsed from. */
 void exchange_settle(struct exchange *x);

@@ -23,6 +23,7 @@ enum {
     ROOM_FDS = 8,                 /* given back at a time when there are none left */
     TICK_MS = 900,                /* a timer of a second may fire a little early */
     BATCHES_MAX = 16,             /* of events in one turn of the loop */
+    CELLS = 4096,                 /* entries share them: a ticket can only be refused in vain */
     NEGATIVE_PATH_MAX = 256, /* errors for longer paths are not kept: anybody can make them up */
 };
 
@@ -64,7 +65,9 @@ struct file_cache {
     struct list made; /* entries with encodings that were made, oldest first */
     size_t made_count;
     uint64_t use_count;
-    struct file *passing; /* the last answer's file if it was not kept */
+    struct file *passing;      /* the last answer's file if it was not kept */
+    struct file_ticket ticket; /* of the last answer */
+    uint64_t versions[CELLS];  /* by the hash of an entry: how often one of them changed or went */
     struct list roots;
     uint64_t root_count, next_tick_ms;
     uint64_t now_ms; /* of the last look-up */
@@ -160,11 +163,17 @@ static void leave_made(struct file_cache *cache, struct entry *e)
     list_remove(&e->in_made);
 }
 
+static void refuse_tickets(struct file_cache *cache, const struct entry *e)
+{
+    cache->versions[e->hash % CELLS]++;
+}
+
 /* Takes it out of the cache; it stays whole. */
 static void entry_detach(struct file_cache *cache, struct entry *e)
 {
     struct entry **at = &cache->buckets[e->hash & cache->bucket_mask];
 
+    refuse_tickets(cache, e);
     while (*at != e)
         at = &(*at)->next;
     *at = e->next;
@@ -332,6 +341,17 @@ static void make_room(struct file_cache *cache, const struct entry *e)
         entry_drop(cache, next_to_go(cache));
 }
 
+static void give_ticket(struct file_cache *cache, const struct entry *e)
+{
+    uint32_t cell = (uint32_t)(e->hash % CELLS);
+
+    cache->ticket = (struct file_ticket){
+        .version = cache->versions[cell],
+        .stale_ms = e->stale_ms,
+        .cell = cell,
+    };
+}
+
 static void touch(struct file_cache *cache, struct entry *e)
 {
     e->used = ++cache->use_count;
@@ -369,6 +389,7 @@ static struct lookup entry_keep(struct file_cache *cache, struct entry *e)
     cache->memory_bytes += e->memory_bytes;
     enter_made(cache, e);
     entry_own_files(e, e);
+    give_ticket(cache, e);
     return answer;
 }
 
@@ -512,9 +533,11 @@ struct lookup file_cache_find(struct file_cache *cache, struct docroot *root, st
     if (e != NULL && now_ms < e->stale_ms) {
         cache->hits++;
         touch(cache, e);
+        give_ticket(cache, e);
         return e->answer;
     }
     cache->misses++;
+    cache->ticket.stale_ms = 0;
     if (e != NULL) {
         entry_detach(cache, e);
         old = e;
@@ -524,6 +547,34 @@ struct lookup file_cache_find(struct file_cache *cache, struct docroot *root, st
     answer = entry_keep(cache, e);
     entry_free(cache, &old); /* last: by now its file may be the new one's */
     return answer;
+}
+
+struct file_ticket file_cache_ticket(const struct file_cache *cache)
+{
+    return cache->ticket;
+}
+
+bool file_cache_is_true(const struct file_cache *cache, const struct file_ticket *ticket,
+                        uint64_t now_ms)
+{
+    return now_ms < ticket->stale_ms && cache->versions[ticket->cell] == ticket->version;
+}
+
+void file_cache_touch(struct file_cache *cache, const struct file *f)
+{
+    struct entry *e = f->entry;
+
+    cache->hits++;
+    /* It stands near the end of the order of use: no need to touch its neighbours too. */
+    if (cache->use_count - e->used <= cache->count[e->holds] / 8)
+        return;
+    touch(cache, e);
+}
+
+void file_cache_changed(struct file_cache *cache, const struct file *f)
+{
+    if (f->entry != NULL)
+        refuse_tickets(cache, f->entry);
 }
 
 int file_cache_watch_fd(const struct file_cache *cache)
@@ -580,6 +631,7 @@ static void drop_made(struct file_cache *cache, struct entry *e)
     struct file *f = e->answer.file;
     unsigned made = f->choices.made;
 
+    refuse_tickets(cache, e);
     leave_made(cache, e);
     e->made_bytes = 0;
     for (int i = 0; i < ENCODING_COUNT; i++)
@@ -618,6 +670,7 @@ void file_cache_add_encoded(struct file_cache *cache, struct file *f, enum encod
 {
     struct entry *e = f->entry;
 
+    refuse_tickets(cache, e);
     /* What is hard to compress for one is so for the others. */
     f->choices.makeable &= *made != NULL ? ~ENCODING_BIT(encoding) : 0;
     if (*made == NULL || f->choices.encoded[encoding] != NULL ||

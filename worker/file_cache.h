@@ -47,6 +47,16 @@ struct lookup {
     unsigned status;   /* LOOKUP_ERROR: 403, 404, or 500, 503 for trouble of ours */
 };
 
+/*
+ * What an answer rests on: whether it is still true can be asked later without looking it up again.
+ * While it is, the answer's file is there and unchanged, and so are its encodings.
+ */
+struct file_ticket {
+    uint64_t version;
+    uint64_t stale_ms; /* CLOCK_MONOTONIC; 0: it was never kept, and is not true */
+    uint32_t cell;
+};
+
 struct file_cache *file_cache_new(const struct file_cache_limits *limits);
 /* Files that responses hold stay valid. Sets *cache to NULL. */
 void file_cache_free(struct file_cache **cache);
@@ -62,6 +72,17 @@ struct docroot *file_cache_add_root(struct file_cache *cache,
  */
 struct lookup file_cache_find(struct file_cache *cache, struct docroot *root, struct str path,
                               uint64_t now_ms, bool *is_hit);
+
+/* Of the last look-up. */
+struct file_ticket file_cache_ticket(const struct file_cache *cache);
+bool file_cache_is_true(const struct file_cache *cache, const struct file_ticket *ticket,
+                        uint64_t now_ms);
+
+/* A file that is sent again without a look-up counts as a hit; its ticket is true. */
+void file_cache_touch(struct file_cache *cache, const struct file *f);
+
+/* What can be made of an entry's file is another now: tickets for it are not true any more. */
+void file_cache_changed(struct file_cache *cache, const struct file *f);
 
 /* The inotify descriptor to poll for reading, or -1; call file_cache_on_change() when readable. */
 int file_cache_watch_fd(const struct file_cache *cache);

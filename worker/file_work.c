@@ -126,6 +126,7 @@ static void done(struct offload_job *offload, bool was_run)
 
     f->job = NULL;
     if (f->entry != NULL && !atomic_load(&job->is_cancelled)) {
+        file_cache_changed(job->cache, f);
         if (job->encoding != ENCODING_IDENTITY) {
             file_cache_add_encoded(job->cache, f, job->encoding, &job->made);
         } else if (job->is_hashed) {
@@ -196,6 +197,9 @@ struct file *file_choose(struct exchange *x, struct file *f)
         if (best != ENCODING_IDENTITY)
             chosen = choices->encoded[best];
     }
+    /* What is being made will be the answer the next time. */
+    if (missing != ENCODING_IDENTITY || chosen->wants_tag)
+        x->is_repeatable = false;
     if (missing != ENCODING_IDENTITY)
         file_work_start(x->gen->cache, f, missing, x->background);
     else if (chosen->wants_tag)

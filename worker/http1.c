@@ -15,11 +15,12 @@
 
 #include "common/log.h"
 #include "common/put.h"
-#include "worker/access_log.h"
+#include "worker/account.h"
 #include "worker/compose.h"
 #include "worker/conn.h"
 #include "worker/generation.h"
 #include "worker/http1_parse.h"
+#include "worker/http1_recall.h"
 #include "worker/internal.h"
 #include "worker/out.h"
 
@@ -111,11 +112,20 @@ static enum need await_head(struct conn *c, bool is_partial)
     return is_partial ? reject_unparsed(c, &cut, false) : NEED_CLOSE;
 }
 
+/* Whether we would keep a connection that had so many requests. */
+static bool may_stay(const struct worker *w, uint32_t request_count)
+{
+    return !w->is_quitting && w->gen->config->keepalive_timeout_ms > 0 &&
+           request_count < w->gen->config->keepalive_requests;
+}
+
 static enum need read_head(struct conn *c)
 {
     struct worker *w = c->worker;
     struct str input = conn_input(c);
     struct http1_fault fault;
+    struct recall_key key = { 0, 0 };
+    enum need need;
     size_t head_n;
 
     if (c->must_close)
@@ -124,6 +134,9 @@ static enum need read_head(struct conn *c)
         return await_head(c, false);
     if (conn_turn_is_over(c))
         return NEED_YIELD;
+    if (w->recall != NULL && w->observe == NULL &&
+        http1_answer_again(c, may_stay(w, c->request_count + 1), &key, &need))
+        return need;
     if (w->spare == NULL)
         w->spare = exchange_new(w);
     switch (http1_parse_head(&w->spare->req, input.p, input.n, &w->gen->limits, &head_n, &fault)) {
@@ -137,6 +150,7 @@ static enum need read_head(struct conn *c)
     take_exchange(c);
     c->x->head = input.p;
     c->x->head_n = head_n;
+    c->x->recall_key = key;
     conn_consume(c, head_n);
     c->state = ANSWER;
     return NEED_NOTHING;
@@ -146,10 +160,7 @@ static enum need read_head(struct conn *c)
 
 static bool keeps_alive(const struct conn *c)
 {
-    const struct worker *w = c->worker;
-
-    return c->x->req.keep_alive && !w->is_quitting && w->gen->config->keepalive_timeout_ms > 0 &&
-           c->request_count < w->gen->config->keepalive_requests;
+    return c->x->req.keep_alive && may_stay(c->worker, c->request_count);
 }
 
 /* The client waits for our word before it sends the body (RFC 9110, 10.1.1). */
@@ -330,6 +341,8 @@ static enum need write_response(struct conn *c)
         .now = w->clock.now,
         .headers = headers,
     };
+    struct composed composed;
+    char *head;
 
     assert(most <= OUT_BYTES); /* or no flush would ever make room */
     if (!out_has_room(w->out, most))
@@ -338,7 +351,10 @@ static enum need write_response(struct conn *c)
         c->must_close = true;
     choose_framing(c, &options);
     options.connection = connection_field(c);
-    out_commit(w->out, compose_http1(out_tail(w->out), res, &options));
+    head = out_tail(w->out);
+    composed = compose_http1(head, res, &options);
+    out_commit(w->out, composed.n);
+    http1_remember(c, head, &composed, sends_body(x));
     c->state = state_of_body(x);
     if (c->state == FINISH && sends_body(x)) {
         if (res->file != NULL)
@@ -424,42 +440,27 @@ static enum need write_source(struct conn *c)
 
 /* ---- FINISH ---- */
 
-static void count_status(struct worker *w, unsigned status)
-{
-    static const enum counter by_class[6] = {
-        COUNTER_RESPONSES_5XX, COUNTER_RESPONSES_1XX, COUNTER_RESPONSES_2XX,
-        COUNTER_RESPONSES_3XX, COUNTER_RESPONSES_4XX, COUNTER_RESPONSES_5XX,
-    };
-
-    counter_add(w->counters, COUNTER_REQUESTS, 1);
-    counter_add(w->counters, by_class[status / 100 % 6], 1);
-}
-
 /* `unsent`: bytes of the body that never left. */
 static void log_exchange(struct conn *c, unsigned status, uint64_t unsent)
 {
-    struct worker *w = c->worker;
     struct exchange *x = c->x;
-    const struct live_route *to = x->route;
     uint64_t body = sends_body(x) && status == x->res.status ? (uint64_t)x->res.length : 0;
 
     if (x->res.source != NULL || x->res.parts != NULL)
         body = x->body_bytes;
-    count_status(w, status);
-    if (to == NULL || to->log == NULL)
+    account_status(c->worker, status);
+    if (account_log(x->route) == NULL)
         return;
-    access_log_add(to->log,
-                   &(struct access_log_entry){
-                       .peer = x->remote,
-                       .user = x->user,
-                       .time = { w->clock.log_time, CLOCK_LOG_N },
-                       .line = x->req.line,
-                       .status = status,
-                       .body_bytes = body > unsent ? body - unsent : 0,
-                       .referer = x->req.known[FIELD_REFERER],
-                       .user_agent = x->req.known[FIELD_USER_AGENT],
-                   },
-                   w->clock.now_ms);
+    account_entry(c->worker, x->route->log,
+                  &(struct access_log_entry){
+                      .peer = x->remote,
+                      .user = x->user,
+                      .line = x->req.line,
+                      .status = status,
+                      .body_bytes = body > unsent ? body - unsent : 0,
+                      .referer = x->req.known[FIELD_REFERER],
+                      .user_agent = x->req.known[FIELD_USER_AGENT],
+                  });
 }
 
 static void release_exchange(struct conn *c)

@@ -22,6 +22,7 @@ struct conn;
 struct generation;
 struct offload;
 struct out;
+struct recall;
 
 enum {
     INPUT_READ_BYTES = 16384,    /* of one recv: what a blocked pipeliner can make us keep */
@@ -63,6 +64,7 @@ struct worker {
     struct deadlines deadlines;
     struct exchange *exchanges_free; /* lookaside, at most EXCHANGES_KEPT */
     unsigned exchanges_free_count;
+    struct recall *recall;  /* owned; NULL: off */
     struct exchange *spare; /* what the next request is parsed into */
 
     struct conn *driven; /* the one whose steps run now: it is not to be spared; NULL: none */

@@ -21,8 +21,7 @@ static const struct str allowed = STR_INIT("GET, HEAD, OPTIONS");
 static struct lookup find(struct exchange *x, struct str path)
 {
     bool is_hit = false;
-    struct lookup found =
-        file_cache_find(x->gen->cache, x->route->docroot, path, x->clock->now_ms, &is_hit);
+    struct lookup found = exchange_find(x, path, &is_hit);
 
     counter_add(x->counters, is_hit ? COUNTER_FILE_CACHE_HITS : COUNTER_FILE_CACHE_MISSES, 1);
     return found;
@@ -77,6 +76,17 @@ static bool has_conditions(const struct request *req)
            req->known[FIELD_IF_MATCH].p != NULL || req->known[FIELD_IF_UNMODIFIED_SINCE].p != NULL;
 }
 
+/* What the time decides: a two-digit year's century, and whether a date is a strong validator. */
+static bool is_timeless(const struct request *req)
+{
+    static const enum field_id dates[] = { FIELD_IF_MODIFIED_SINCE, FIELD_IF_UNMODIFIED_SINCE };
+
+    for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++)
+        if (req->known[dates[i]].p != NULL && req->known[dates[i]].n != HTTP_DATE_N)
+            return false;
+    return req->known[FIELD_IF_RANGE].p == NULL;
+}
+
 static void answer_file(struct exchange *x, struct file *f)
 {
     struct representation rep = {
@@ -88,8 +98,10 @@ static void answer_file(struct exchange *x, struct file *f)
     struct byte_ranges ranges;
     enum verdict verdict = VERDICT_WHOLE;
 
-    if (has_conditions(&x->req))
+    if (has_conditions(&x->req)) {
+        x->is_repeatable = x->is_repeatable && is_timeless(&x->req);
         verdict = conditional_judge(&x->req, &rep, x->clock->now, x->route->max_ranges, &ranges);
+    }
     x->res.has_no_ranges = x->route->max_ranges == 0;
     switch (verdict) {
     case VERDICT_WHOLE:
@@ -199,6 +211,7 @@ static void handle(struct exchange *x)
         }
         path = STR("/");
     }
+    x->is_repeatable = true;
     found = find_file(x, &path);
     switch (found.kind) {
     case LOOKUP_FILE:
@@ -208,6 +221,7 @@ static void handle(struct exchange *x)
         answer_file(x, found.file);
         return;
     case LOOKUP_LISTING:
+        x->is_repeatable = false;
         listing_answer(x, path);
         return;
     case LOOKUP_DIRECTORY:

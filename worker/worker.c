@@ -18,6 +18,7 @@
 #include "worker/generation.h"
 #include "worker/internal.h"
 #include "worker/out.h"
+#include "worker/recall.h"
 
 /* How long a worker whose master died goes on for the sake of responses under way. */
 #define ORPHAN_QUIT_S 5.0
@@ -186,6 +187,8 @@ static void switch_to(struct worker *w, struct generation *gen, struct bundle *b
     if (w->spare != NULL)
         exchange_free(w, w->spare);
     w->spare = NULL;
+    recall_free(&w->recall);
+    w->recall = recall_new(gen->config->recall_memory_bytes);
     w->gen = gen;
     file_cache_set_room(gen->cache, spare_idle, w);
     use_error_log(w, bundle);
@@ -440,6 +443,7 @@ static void free_scratch(struct worker *w)
         list_remove(first);
         free(CONTAINER_OF(first, struct conn, runnable));
     }
+    recall_free(&w->recall);
     out_free(&w->out);
     free(w->input);
     fd_list_fini(&w->incoming);
