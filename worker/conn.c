@@ -232,8 +232,9 @@ static enum outcome flush(struct conn *c, bool then_closes)
     counter_add(w->counters, COUNTER_BYTES_SENT, sent);
     switch (result) {
     case OUT_SENT:
-        /* Not left to close(2): with input unread it sends RST and drops what was held back. */
-        if (then_closes)
+        /* close(2) puts the FIN behind it as well, but with input unread it would send RST and drop
+           what was held back. When the last read took all there was, there is none. */
+        if (then_closes && !c->is_drained)
             c->transport->shut_write(c);
         out_free(&c->out);
         return GO_ON;
