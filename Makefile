@@ -60,8 +60,10 @@ UNIT_OBJS := $(UNIT_SRCS:%.c=$(BUILD)/%.o)
 INTEG_OBJS := $(INTEG_SRCS:%.c=$(BUILD)/%.o)
 FUZZ_OBJS := $(FUZZ_SRCS:%.c=$(BUILD)/%.o)
 FLOOR_OBJ := $(BUILD)/bench/floor.o
+LOAD_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/load*.c))
 FUZZERS  := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/%)
-OBJS     := $(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(INTEG_OBJS) $(FUZZ_OBJS) $(FLOOR_OBJ)
+OBJS     := $(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(INTEG_OBJS) $(FUZZ_OBJS) $(FLOOR_OBJ) \
+            $(LOAD_OBJS)
 
 # run, test and bench install what they need before anything compiles; no other goal does. All
 # groups go into one call: two apt-get at once would fail on dpkg's lock.
@@ -111,6 +113,9 @@ $(BUILD)/integration-tests: $(INTEG_OBJS) $(BUILD)/libremuda.a
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
 
 $(BUILD)/floor: $(FLOOR_OBJ)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/load: $(LOAD_OBJS)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^
 
 $(FUZZERS): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libremuda.a
@@ -193,7 +198,7 @@ fuzz: $(FUZZERS) ## each tests/fuzz/fuzz_*.c for FUZZ_SECONDS (30), under clang'
 	done
 
 .PHONY: bench
-bench: $(BUILD)/remuda $(BUILD)/floor ## install, build, measure beside nginx and a floor server
+bench: $(BUILD)/remuda $(BUILD)/floor $(BUILD)/load ## install, build, measure beside nginx and a floor server
 	@bench/run $(BUILD)/remuda --floor $(BUILD)/floor
 
 .PHONY: format format-check
