@@ -583,7 +583,8 @@ static void report(void)
            ", \"requests_per_s\": %.1f, \"latency_us\": ",
            run.opened, run.bytes, seconds, seconds > 0 ? (double)run.answers / seconds : 0);
     if (latencies.count == 0)
-        puts("null}");
+        puts("{\"mean\": null, \"p50\": null, \"p90\": null, \"p99\": null, \"p999\": null, "
+             "\"max\": null}}");
     else
         printf("{\"mean\": %.2f, \"p50\": %.2f, \"p90\": %.2f, \"p99\": %.2f, \"p999\": %.2f, "
                "\"max\": %.2f}}\n",
