@@ -218,7 +218,7 @@ static void print_path(struct requests *r, const struct options *o, FILE *out)
     fwrite(o->format, 1, (size_t)(percent - o->format), out);
     fflush(out); /* sets r->length */
     r->digits_at = r->length;
-    fprintf(out, "%0*u%s", (int)r->digits, 0, percent + 4);
+    fprintf(out, "%0*u%s", (int)r->digits, 0U, percent + 4);
 }
 
 void requests_make(struct requests *r, const struct options *o)
