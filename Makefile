@@ -68,14 +68,16 @@ UNIT_OBJS := $(UNIT_SRCS:%.c=$(BUILD)/%.o)
 INTEG_OBJS := $(INTEG_SRCS:%.c=$(BUILD)/%.o)
 FUZZ_OBJS := $(FUZZ_SRCS:%.c=$(BUILD)/%.o)
 FLOOR_OBJ := $(BUILD)/bench/floor.o
+LOAD_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/load*.c))
 FUZZERS  := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/%)
-OBJS     := $(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(INTEG_OBJS) $(FUZZ_OBJS) $(FLOOR_OBJ)
+OBJS     := $(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(INTEG_OBJS) $(FUZZ_OBJS) $(FLOOR_OBJ) \
+            $(LOAD_OBJS)
 
-# run, test and bench install what they need before anything compiles; no other goal does. All
-# groups go into one call: two apt-get at once would fail on dpkg's lock.
+# run, test, bench and facts install what they need before anything compiles; no other goal does.
+# All groups go into one call: two apt-get at once would fail on dpkg's lock.
 DEPS     ?= $(sort $(if $(filter run deps,$(GOALS)),build) $(if $(filter test deps,$(GOALS)),test) \
-            $(if $(filter bench,$(GOALS)),bench))
-DEPS_FIRST := $(if $(filter run test bench deps,$(GOALS)),deps)
+            $(if $(filter bench facts,$(GOALS)),bench))
+DEPS_FIRST := $(if $(filter run test bench facts deps,$(GOALS)),deps)
 
 say       = $(if $(V),,@echo '  $(1)	$(patsubst $(BUILD)/%,%,$@)';)
 
@@ -119,6 +121,9 @@ $(BUILD)/integration-tests: $(INTEG_OBJS) $(BUILD)/libremuda.a
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
 
 $(BUILD)/floor: $(FLOOR_OBJ)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/load: $(LOAD_OBJS)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^
 
 $(FUZZERS): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libremuda.a
@@ -206,8 +211,12 @@ fuzz: $(FUZZERS) ## each tests/fuzz/fuzz_*.c for FUZZ_SECONDS (30), under clang'
 	done
 
 .PHONY: bench
-bench: $(BUILD)/remuda $(BUILD)/floor ## install, build, measure beside nginx and a floor server
+bench: $(BUILD)/remuda $(BUILD)/floor $(BUILD)/load ## install, build, measure beside nginx and a floor server
 	@bench/run $(BUILD)/remuda --floor $(BUILD)/floor
+
+.PHONY: facts
+facts: $(BUILD)/remuda $(BUILD)/load ## start, memory, idle, neighbours, balance, beside nginx
+	@bench/facts $(BUILD)/remuda --load $(BUILD)/load
 
 .PHONY: format format-check
 format: ## lay out every C file
