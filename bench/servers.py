@@ -42,6 +42,13 @@ def fill_in(template: str, flags: set[str], values: dict[str, object]) -> str:
     return text
 
 
+def version_of(*command: str) -> str:
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False)
+    found = re.search(r"\d+\.\d+(\.\d+)*", done.stdout)
+    return found[0] if found else "unknown"
+
+
 @dataclass(frozen=True)
 class Server:
     """One column of the bench: a program, and the template of its config."""
@@ -67,10 +74,7 @@ class Server:
             raise Missing(f"{self.name} is not there: {self.how_to_get}")
 
     def version(self) -> str:
-        done = subprocess.run([self.path(), *self.version_option.split()], text=True, check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        found = re.search(r"\d+\.\d+(\.\d+)*", done.stdout)
-        return found[0] if found else "unknown"
+        return version_of(self.path(), *self.version_option.split())
 
     def form(self, w: Workload) -> str:
         """Workloads with the same form share a process."""
