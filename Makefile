@@ -211,8 +211,8 @@ fuzz: $(FUZZERS) ## each tests/fuzz/fuzz_*.c for FUZZ_SECONDS (30), under clang'
 	done
 
 .PHONY: bench
-bench: $(BUILD)/remuda $(BUILD)/floor $(BUILD)/load ## install, build, measure beside nginx and a floor server
-	@bench/run $(BUILD)/remuda --floor $(BUILD)/floor
+bench: $(BUILD)/remuda $(BUILD)/floor $(BUILD)/load ## install, build, measure beside nginx, peers and a floor
+	@bench/run $(BUILD)/remuda --tools $(BUILD)
 
 .PHONY: facts
 facts: $(BUILD)/remuda $(BUILD)/load ## start, memory, idle, neighbours, balance, beside nginx

@@ -7,9 +7,12 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable
 
-from workloads import Workload
+from workloads import RANDOM_PATH, Workload
+
+WRK_SCRIPT = Path(__file__).resolve().parent / "wrk.lua"
 
 
 class Missing(Exception):
@@ -24,6 +27,7 @@ class Load:
     seconds: float
     p50_us: float | None = None
     p99_us: float | None = None
+    p999_us: float | None = None
     mean_us: float | None = None
     max_us: float | None = None
     failure: str | None = None  # why this run must not count
@@ -48,19 +52,24 @@ def find(pattern: str, text: str) -> re.Match:
     return found
 
 
-def wrk_command(w: Workload, url: str, seconds: int) -> list[str]:
-    headers = [word for header in w.headers for word in ("-H", header)]
+def header_options(headers: list[str]) -> list[str]:
+    return [word for header in headers for word in ("-H", header)]
+
+
+def wrk_command(w: Workload, url: str, headers: list[str], seconds: int) -> list[str]:
     return ["-t1", f"-c{w.connections}", f"-d{seconds}s", "--timeout", "10s", "--latency",
-            *headers, url]
+            "-s", str(WRK_SCRIPT), *header_options(headers), url]
 
 
 def wrk_read(text: str) -> Load:
     r"""
     >>> wrk_read("    Latency   1.5ms  2ms  10.0ms  72%\n     50%  437.00us\n     99%    1.05ms\n"
+    ...          "99.9% 2050us\n"
     ...          "  4416 requests in 1.10s, 2.19MB read\n"
     ...          "  Socket errors: connect 0, read 3, write 0, timeout 0\n")
     ... # doctest: +NORMALIZE_WHITESPACE
-    Load(requests=4416, seconds=1.1, p50_us=437.0, p99_us=1050.0, mean_us=1500.0, max_us=10000.0,
+    Load(requests=4416, seconds=1.1, p50_us=437.0, p99_us=1050.0, p999_us=2050.0,
+         mean_us=1500.0, max_us=10000.0,
          failure='socket errors: connect 0, read 3, write 0, timeout 0')
     """
     requests, seconds = find(r"(\d+) requests in ([\d.]+[a-z]+)", text).groups()
@@ -68,6 +77,7 @@ def wrk_read(text: str) -> Load:
     load = Load(int(requests), duration_us(seconds) / 1e6,
                 p50_us=duration_us(find(r"^ +50% +(\S+)$", text)[1]),
                 p99_us=duration_us(find(r"^ +99% +(\S+)$", text)[1]),
+                p999_us=duration_us(find(r"^99\.9% (\S+)$", text)[1]),
                 mean_us=duration_us(mean), max_us=duration_us(most))
     if errors := re.search(r"Socket errors: (.*)", text):
         load.failure = f"socket errors: {errors[1]}"
@@ -76,9 +86,9 @@ def wrk_read(text: str) -> Load:
     return load
 
 
-def h2load_command(w: Workload, url: str, seconds: int) -> list[str]:
-    headers = [word for header in w.headers for word in ("-H", header)]
-    return ["--h1", "-t1", f"-c{w.connections}", f"-m{w.pipeline}", f"-D{seconds}", *headers, url]
+def h2load_command(w: Workload, url: str, headers: list[str], seconds: int) -> list[str]:
+    return ["--h1", "-t1", f"-c{w.connections}", f"-m{w.pipeline}", f"-D{seconds}",
+            *header_options(headers), url]
 
 
 def h2load_read(text: str) -> Load:
@@ -88,8 +98,8 @@ def h2load_read(text: str) -> Load:
     ...     "status codes: 9590 2xx, 0 3xx, 2 4xx, 0 5xx\n"
     ...     "time for request:      163us       634us       364us       108us    69.23%\n")
     ... # doctest: +NORMALIZE_WHITESPACE
-    Load(requests=9590, seconds=2.0, p50_us=None, p99_us=None, mean_us=364.0, max_us=634.0,
-         failure='2 failed, 0 errored')
+    Load(requests=9590, seconds=2.0, p50_us=None, p99_us=None, p999_us=None, mean_us=364.0,
+         max_us=634.0, failure='2 failed, 0 errored')
     """
     seconds = duration_us(find(r"finished in (\S+),", text)[1]) / 1e6
     _, most, mean = find(r"time for request: +(\S+) +(\S+) +(\S+)", text).groups()
@@ -104,8 +114,9 @@ def h2load_read(text: str) -> Load:
 WEIGHTTP_REQUESTS = 100000
 
 
-def weighttp_command(w: Workload, url: str, seconds: int) -> list[str]:
-    return [f"-n{WEIGHTTP_REQUESTS}", f"-c{w.connections}", "-t1", "-k", url]
+def weighttp_command(w: Workload, url: str, headers: list[str], seconds: int) -> list[str]:
+    return [f"-n{WEIGHTTP_REQUESTS}", f"-c{w.connections}", f"-t{w.threads}", "-k",
+            *header_options(headers), url]
 
 
 def weighttp_read(text: str) -> Load:
@@ -126,12 +137,32 @@ def weighttp_read(text: str) -> Load:
     return load
 
 
+def load_command(w: Workload, url: str, headers: list[str], seconds: int) -> list[str]:
+    if w.files > 1:
+        url, path = url.removesuffix(w.file), "/" + RANDOM_PATH
+    paths = ["--paths", str(w.files), path] if w.files > 1 else []
+    length = [] if w.expected is None else ["--length", str(len(w.expected))]
+    return [f"-c{w.connections}", f"-d{seconds}", f"-p{w.pipeline}", "--status", str(w.status),
+            *length, *paths, *header_options(headers), url]
+
+
+def load_read(text: str) -> Load:
+    report = json.loads(text)
+    times = report["latency_us"]
+    load = Load(report["answers"], report["seconds"], p50_us=times["p50"], p99_us=times["p99"],
+                p999_us=times["p999"], mean_us=times["mean"], max_us=times["max"])
+    if errors := {kind: count for kind, count in report["errors"].items() if count}:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in errors.items())
+        load.failure = f"errors: {kinds} (first: {report['first_error']})"
+    return load
+
+
 @dataclass(frozen=True)
 class Client:
     program: str
     how_to_get: str
     version_option: str
-    command: Callable[[Workload, str, int], list[str]]
+    command: Callable[[Workload, str, list[str], int], list[str]]
     read: Callable[[str], Load]
     variable: str = ""  # of the environment, may name the program
 
@@ -142,6 +173,8 @@ class Client:
         return path
 
     def version(self, path: str) -> str:
+        if not self.version_option:
+            return ""
         done = subprocess.run([path, self.version_option], text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=False)
         found = re.search(r"\S*\d+\.\d+[\w.+-]*", done.stdout)
@@ -149,6 +182,7 @@ class Client:
 
 
 CLIENTS = {
+    "load": Client("load", "`make bench` makes it", "", load_command, load_read, "LOAD"),
     "weighttp": Client(
         "weighttp", "build it from github.com/lighttpd/weighttp (see bench/README.md) and put it "
         "on PATH or name it in $WEIGHTTP", "-V", weighttp_command, weighttp_read, "WEIGHTTP"),

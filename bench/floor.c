@@ -6,8 +6,10 @@
  * recv and one send a request, a share of epoll_wait) and nothing else: nothing is parsed, looked
  * up, checked or timed out. For measuring on 127.0.0.1 only.
  *
- *     floor [-c] PORT FILE     -c: close each connection after its first read, as for
- *                              `Connection: close`, with the FIN on the response's segment
+ *     floor [-c] [-s STATUS] PORT FILE
+ *         -c         close each connection after its first read, as for `Connection: close`, with
+ *                    the FIN on the response's segment
+ *         -s STATUS  in place of "200 OK"; a 304 needs an empty FILE
  *
  * FILE is the body. Up to MEMORY_MAX it is sent from memory, above that by sendfile.
  */
@@ -59,6 +61,7 @@ struct response {
 static struct conn conns[FD_MAX]; /* by descriptor */
 static struct response response;
 static bool closes_after_response;
+static const char *status = "200 OK";
 static int epoll_fd;
 
 static void fail(const char *what)
@@ -71,23 +74,26 @@ static void fail(const char *what)
 static void response_load(const char *path)
 {
     char head[512];
+    char length[64];
     struct stat st;
     int head_length;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0 || fstat(fd, &st) < 0)
         fail(path);
-    head_length =
-        snprintf(head, sizeof(head),
-                 "HTTP/1.1 200 OK\r\n"
-                 "Server: floor\r\n"
-                 "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-                 "Content-Type: text/html; charset=utf-8\r\n"
-                 "Content-Length: %lld\r\n"
-                 "Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-                 "ETag: \"6955b900-1f3c5a7b-97\"\r\n"
-                 "Accept-Ranges: bytes\r\n%s\r\n",
-                 (long long)st.st_size, closes_after_response ? "Connection: close\r\n" : "");
+    /* A 304 tells no length, so that no client waits for a body. */
+    snprintf(length, sizeof(length), "Content-Length: %lld\r\n", (long long)st.st_size);
+    head_length = snprintf(head, sizeof(head),
+                           "HTTP/1.1 %.40s\r\n"
+                           "Server: floor\r\n"
+                           "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+                           "Content-Type: text/html; charset=utf-8\r\n"
+                           "%s"
+                           "Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+                           "ETag: \"6955b900-1f3c5a7b-97\"\r\n"
+                           "Accept-Ranges: bytes\r\n%s\r\n",
+                           status, strncmp(status, "304", 3) == 0 ? "" : length,
+                           closes_after_response ? "Connection: close\r\n" : "");
     response.head = (size_t)head_length;
     response.total = response.head + (size_t)st.st_size;
     response.fd = st.st_size > MEMORY_MAX ? fd : -1;
@@ -224,17 +230,31 @@ static void accept_all(int listener)
     }
 }
 
+static void read_options(int argc, char **argv)
+{
+    int option;
+
+    while ((option = getopt(argc, argv, "cs:")) != -1) {
+        if (option == 'c')
+            closes_after_response = true;
+        else if (option == 's')
+            status = optarg;
+        else
+            break;
+    }
+    if (option != -1 || argc - optind != 2) {
+        fprintf(stderr, "usage: floor [-c] [-s STATUS] PORT FILE\n");
+        exit(2);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct epoll_event events[EVENTS_MAX];
     struct epoll_event event = { .events = EPOLLIN };
     int listener;
 
-    closes_after_response = argc == 4 && strcmp(argv[1], "-c") == 0;
-    if (argc != 3 + closes_after_response) {
-        fprintf(stderr, "usage: floor [-c] PORT FILE\n");
-        return 2;
-    }
+    read_options(argc, argv);
     signal(SIGPIPE, SIG_IGN); /* sendfile has no MSG_NOSIGNAL */
     response_load(argv[argc - 1]);
     listener = event.data.fd = listener_open(argv[argc - 2]);

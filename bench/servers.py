@@ -12,10 +12,12 @@ import signal
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 from clients import Missing
-from workloads import FILES, Workload
+from workloads import FILES, INDEX, Workload
 
 HERE = Path(__file__).resolve().parent
 START_SECONDS = 10
@@ -26,8 +28,15 @@ class Broken(Exception):
     """A server that does not start, or does not answer as it must."""
 
 
-def fill_in(template: str, values: dict[str, object]) -> str:
-    text = (HERE / template).read_text()
+def fill_in(template: str, flags: set[str], values: dict[str, object]) -> str:
+    """The template with its @NAME@s replaced; lines of @FLAG: or @!FLAG: only where it applies."""
+    def kept(line: str) -> str:
+        found = re.match(r"@(!?)([a-z]+): ", line)
+        if not found:
+            return line
+        return line[found.end():] if (found[2] in flags) != bool(found[1]) else ""
+
+    text = "".join(map(kept, (HERE / template).read_text().splitlines(keepends=True)))
     for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))
     return text
@@ -40,107 +49,97 @@ def version_of(*command: str) -> str:
     return found[0] if found else "unknown"
 
 
+@dataclass(frozen=True)
 class Server:
-    """One column of the bench. A workload may need a form of the server of its own."""
+    """One column of the bench: a program, and the template of its config."""
 
     name: str
-    has_validators = True  # its answers must carry Date, ETag and Last-Modified
+    program: str                   # looked for on PATH, or a path
+    how_to_get: str
+    template: str                  # of bench/
+    arguments: tuple[str, ...]     # @CONFIG@ is the config's path, @DIR@ its folder
+    version_option: str
+    flags: frozenset[str] = frozenset()  # of the template, in every workload
+    has_validators: bool = True    # its answers carry Date, ETag and Last-Modified
+    can: Callable[[Workload], bool] = lambda w: True  # whether it knows how
+
+    def path(self) -> str | None:
+        # Debian keeps servers in sbin, which a user's PATH does not name.
+        places = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin"
+        return shutil.which(self.program, path=places)
 
     def find(self) -> None:
         """Raises Missing when the server cannot be run here."""
+        if self.path() is None:
+            raise Missing(f"{self.name} is not there: {self.how_to_get}")
 
     def version(self) -> str:
-        raise NotImplementedError
+        return version_of(self.path(), *self.version_option.split())
 
     def form(self, w: Workload) -> str:
         """Workloads with the same form share a process."""
-        return ""
+        return "log" if w.log else ""
 
     def command(self, w: Workload, port: int, root: Path, folder: Path) -> list[str]:
         """What to run, in the foreground; config files go into `folder`."""
-        raise NotImplementedError
-
-
-class Remuda(Server):
-    name = "remuda"
-
-    def __init__(self, binary: Path):
-        self.binary = binary
-
-    def find(self) -> None:
-        if not os.access(self.binary, os.X_OK):
-            raise Missing(f"remuda is not built: `make` makes it (looked for {self.binary})")
-
-    def version(self) -> str:
-        return version_of(str(self.binary), "-V")
-
-    def command(self, w: Workload, port: int, root: Path, folder: Path) -> list[str]:
-        config = folder / "remuda.yaml"
-        config.write_text(fill_in("remuda.yaml.in", {"PORT": port, "ROOT": root}))
-        return [str(self.binary), "-c", str(config), "--foreground"]
-
-
-class Nginx(Server):
-    """With sendfile and tcp_nopush, with neither, or (None) as suits the workload."""
-
-    def __init__(self, name: str, sendfile: bool | None):
-        self.name = name
-        self.sendfile = sendfile
-        self.binary = ""
-
-    def find(self) -> None:
-        # Debian keeps nginx in sbin, which a user's PATH does not name.
-        path = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin"
-        self.binary = shutil.which("nginx", path=path) or ""
-        if not self.binary:
-            raise Missing("nginx is not installed: apt-get install nginx-light")
-
-    def version(self) -> str:
-        return version_of(self.binary, "-v")
-
-    def form(self, w: Workload) -> str:
-        # With tcp_nopush a client that waits for all answers of a batch gets the last after 40 ms.
-        sendfile = w.pipeline == 1 if self.sendfile is None else self.sendfile
-        return "sendfile" if sendfile else "copy"
-
-    def command(self, w: Workload, port: int, root: Path, folder: Path) -> list[str]:
-        config = folder / "nginx.conf"
-        user = ""
-        if os.geteuid() == 0:  # as Remuda runs: as whoever started the bench
-            user = f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};"
-        config.write_text(fill_in("nginx.conf.in", {
-            "PORT": port, "ROOT": root, "DIR": folder, "USER": user,
-            "SENDFILE": "off" if self.form(w) == "copy" else "on"}))
-        return [self.binary, "-p", str(folder), "-c", str(config), "-e", "stderr"]
+        flags = {*self.flags, *(["log"] if w.log else []),
+                 *(["root"] if os.geteuid() == 0 else [])}  # runs as whoever started the bench
+        config = folder / self.template.removesuffix(".in")
+        config.write_text(fill_in(self.template, flags, {
+            "PORT": port, "ROOT": root, "DIR": folder,
+            "USER": pwd.getpwuid(os.geteuid()).pw_name,
+            "GROUP": grp.getgrgid(os.getegid()).gr_name}))
+        return [self.path(), *(argument.replace("@CONFIG@", str(config))
+                               .replace("@DIR@", str(folder)) for argument in self.arguments)]
 
 
 class Floor(Server):
-    name = "floor"
-    has_validators = False
-
-    def __init__(self, binary: Path):
-        self.binary = binary
-
-    def find(self) -> None:
-        if not os.access(self.binary, os.X_OK):
-            raise Missing("the floor server is not built: `make bench` makes it "
-                          f"(looked for {self.binary})")
-
     def version(self) -> str:
         return ""
 
     def form(self, w: Workload) -> str:
-        return f"{w.file} closes" if w.closes else w.file
+        return f"{w.status} {len(self.body(w))}{' closes' if w.closes else ''}"
+
+    def body(self, w: Workload) -> bytes:
+        return INDEX if w.expected is None else w.expected
 
     def command(self, w: Workload, port: int, root: Path, folder: Path) -> list[str]:
+        (folder / "body").write_bytes(self.body(w))
         closes = ["-c"] if w.closes else []
-        return [str(self.binary), *closes, str(port), str(root / w.file)]
+        status = ["-s", f"{w.status} {http.client.responses[w.status]}"]
+        return [self.path(), *closes, *status, str(port), str(folder / "body")]
 
 
-def known_servers(remuda: Path, floor: Path) -> dict[str, Server]:
-    servers = (Remuda(remuda), Nginx("nginx", None), Nginx("nginx-sendfile", True),
-               Nginx("nginx-copy", False), Floor(floor))
-    return {server.name: server for server in servers}
+def remuda(name: str, binary: Path) -> Server:
+    return Server(name, str(binary), f"`make` makes it (looked for {binary})", "remuda.yaml.in",
+                  ("-c", "@CONFIG@", "--foreground"), "-V")
+
+
+def nginx(name: str, *flags: str) -> Server:
+    return Server(name, "nginx", "apt-get install nginx-light", "nginx.conf.in",
+                  ("-p", "@DIR@", "-c", "@CONFIG@", "-e", "stderr"), "-v", frozenset(flags))
+
+
+def floor(binary: Path) -> Server:
+    return Floor("floor", str(binary), f"`make bench` makes it (looked for {binary})", "", (), "",
+                 has_validators=False)
+
+
+def is_whole_small_file(w: Workload) -> bool:
+    return w.status == 200 and w.files == 1 and len(FILES[w.file]) <= 10240 and not w.log
+
+
+# Measured where they are installed, and never missed.
+PEERS = (
+    Server("lighttpd", "lighttpd", "apt-get install lighttpd", "lighttpd.conf.in",
+           ("-D", "-f", "@CONFIG@"), "-v"),
+    Server("h2o", "h2o", "apt-get install h2o", "h2o.conf.in", ("-c", "@CONFIG@"), "-v"),
+    Server("haproxy", "haproxy", "apt-get install haproxy", "haproxy.cfg.in",
+           ("-db", "-f", "@CONFIG@"), "-v", has_validators=False, can=is_whole_small_file),
+    Server("caddy", "caddy", "apt-get install caddy", "Caddyfile.in",
+           ("run", "--adapter", "caddyfile", "--config", "@CONFIG@"), "version",
+           can=lambda w: not w.log),  # it writes no combined log
+)
 
 
 def free_port() -> int:
@@ -190,13 +189,17 @@ class Running:
         self.server = server
         self.port = free_port()
         self.messages = folder / "messages"
+        self.access_log = folder / "access.log"
+        self.etags: dict[str, str] = {}  # by file
         folder.mkdir()
         command = server.command(w, self.port, root, folder)
+        home = {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
         with open(self.messages, "wb") as messages:
             # A session of its own: Ctrl-C reaches bench/run alone, which ends its servers.
             self.process = subprocess.Popen(
-                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages,
-                start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+                command, cwd=folder, env=os.environ | home, stdin=subprocess.DEVNULL,
+                stdout=messages, stderr=messages, start_new_session=True,
+                preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
         try:
             self.wait_until_ready()
         except BaseException:
@@ -205,6 +208,9 @@ class Running:
 
     def url(self, w: Workload) -> str:
         return f"http://127.0.0.1:{self.port}/{w.file}"
+
+    def headers(self, w: Workload) -> list[str]:
+        return [header.replace("{etag}", self.etags.get(w.file, "")) for header in w.headers]
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -221,24 +227,47 @@ class Running:
                 time.sleep(0.01)
 
     def check(self, w: Workload) -> None:
-        """The answer must be the file, and carry what a server of files owes its clients."""
+        """Its answers must be what is measured, and carry what a server of files owes."""
+        if self.server.has_validators and w.status != 404:
+            answer, _ = self.get(w.file, [])
+            needed = ("Date", "ETag", "Last-Modified")
+            lacking = [name for name in needed if answer.getheader(name) is None]
+            if lacking:
+                raise Broken(f"/{w.file} comes without {', '.join(lacking)}")
+            self.etags[w.file] = answer.getheader("ETag")
+        answer, body = self.get(w.file, self.headers(w))
+        if answer.status != w.status:
+            raise Broken(f"{answer.status} for /{w.file}, not {w.status}")
+        if w.expected is not None and body != w.expected:
+            raise Broken(f"/{w.file}: {len(body)} bytes that are not what was asked for")
+        if w.log and self.server.name != "floor":
+            self.wait_for_log()
+
+    def get(self, file: str, headers: list[str]) -> tuple[http.client.HTTPResponse, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_SECONDS)
         try:
-            connection.request("GET", f"/{w.file}")
+            connection.putrequest("GET", f"/{file}", skip_accept_encoding=True)
+            for header in headers:
+                connection.putheader(*header.split(": ", 1))
+            connection.endheaders()
             answer = connection.getresponse()
-            body = answer.read()
+            return answer, answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise Broken(f"no answer for /{w.file}: {error!r}") from None
+            raise Broken(f"no answer for /{file}: {error!r}") from None
         finally:
             connection.close()
-        if answer.status != 200:
-            raise Broken(f"{answer.status} for /{w.file}")
-        if body != FILES[w.file]:
-            raise Broken(f"/{w.file}: {len(body)} bytes that are not the file's")
-        needed = ("Date", "ETag", "Last-Modified") if self.server.has_validators else ()
-        lacking = [name for name in needed if answer.getheader(name) is None]
-        if lacking:
-            raise Broken(f"/{w.file} comes without {', '.join(lacking)}")
+
+    def wait_for_log(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self.access_log.exists() or self.access_log.stat().st_size == 0:
+            if time.monotonic() > deadline:
+                raise Broken(f"nothing in its access log after {START_SECONDS} s")
+            time.sleep(0.01)
+
+    def empty_log(self) -> None:
+        """Servers append to it, so that what follows starts anew."""
+        if self.access_log.exists():
+            os.truncate(self.access_log, 0)
 
     def has_ended(self) -> bool:
         # Without reaping: its id stays ours until stop() has dealt with the whole session.
