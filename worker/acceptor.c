@@ -14,6 +14,7 @@
 #include "worker/generation.h"
 #include "worker/internal.h"
 #include "worker/proxy_protocol.h"
+#include "worker/transport.h"
 
 enum {
     TURN_ACCEPTS = 64, /* in one wake-up of one listener */

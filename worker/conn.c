@@ -15,6 +15,7 @@
 #include "worker/generation.h"
 #include "worker/internal.h"
 #include "worker/out.h"
+#include "worker/transport.h"
 
 enum outcome { GO_ON, WAIT, GONE };
 
@@ -101,7 +102,7 @@ static enum outcome fill_input(struct conn *c)
     if (w->input + INPUT_BYTES - w->input_end < INPUT_READ_BYTES)
         make_room(c);
     do
-        n = c->transport->read(c, w->input + (w->input_end - w->input), INPUT_READ_BYTES);
+        n = c->listener->transport->read(c, w->input + (w->input_end - w->input), INPUT_READ_BYTES);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EAGAIN ? WAIT : GONE;
@@ -142,7 +143,7 @@ void conn_close(struct conn **cp, enum close_reason reason)
     list_remove(&c->runnable);
     if (c->is_watched)
         ev_io_stop(w->loop, &c->io);
-    c->transport->close(c);
+    c->listener->transport->close(c);
     log_close(c, reason);
     counter_add(w->counters, COUNTER_CONNECTIONS_CLOSED, 1);
     if (reasons[reason].counter != COUNTER_CONNECTIONS_CLOSED)
@@ -235,7 +236,7 @@ static enum outcome flush(struct conn *c, bool then_closes)
         /* close(2) puts the FIN behind it as well, but with input unread it would send RST and drop
            what was held back. When the last read took all there was, there is none. */
         if (then_closes && !c->is_drained)
-            c->transport->shut_write(c);
+            c->listener->transport->shut_write(c);
         out_free(&c->out);
         return GO_ON;
     case OUT_BLOCKED:
@@ -269,7 +270,7 @@ static void linger(struct conn *c)
 
     c->is_lingering = true;
     c->linger_until_ms = w->clock.now_ms + w->gen->config->lingering_time_ms;
-    c->transport->shut_write(c);
+    c->listener->transport->shut_write(c);
     deadline_arm(&w->deadlines, &c->deadline, DEADLINE_LINGER, w->clock.now_ms);
     watch(c, EV_READ);
 }
@@ -277,7 +278,7 @@ static void linger(struct conn *c)
 static void drive_lingering(struct conn *c)
 {
     struct worker *w = c->worker;
-    ssize_t n = c->transport->read(c, w->input, INPUT_READ_BYTES);
+    ssize_t n = c->listener->transport->read(c, w->input, INPUT_READ_BYTES);
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
         w->clock.now_ms >= c->linger_until_ms) {
@@ -433,7 +434,6 @@ void conn_open(struct listener *l, int fd, const union peer *peer)
     list_init(&c->runnable);
     c->worker = w;
     c->listener = listener_get(l);
-    c->transport = l->transport;
     c->protocol = l->protocol;
     c->close_reason = CLOSE_DONE;
     c->awaits = DEADLINE_HEAD;

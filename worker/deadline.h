@@ -25,7 +25,7 @@ enum deadline_kind {
 
 struct deadline {
     struct list link;
-    uint64_t since_ms; /* CLOCK_MONOTONIC */
+    uint32_t since_ms; /* CLOCK_MONOTONIC, its low bits: no deadline is as long as 49 days */
     uint8_t kind;      /* enum deadline_kind */
 };
 
@@ -49,9 +49,9 @@ static inline void deadline_init(struct deadline *d)
 static inline void deadline_arm(struct deadlines *all, struct deadline *d, enum deadline_kind kind,
                                 uint64_t now_ms)
 {
-    if (d->kind == kind && d->since_ms == now_ms)
+    if (d->kind == kind && d->since_ms == (uint32_t)now_ms)
         return; /* the others that came in this millisecond are as good */
-    d->since_ms = now_ms;
+    d->since_ms = (uint32_t)now_ms;
     d->kind = (uint8_t)kind;
     list_move_to_tail(&all->lists[kind], &d->link);
 }
@@ -60,6 +60,12 @@ static inline void deadline_disarm(struct deadline *d)
 {
     list_remove(&d->link);
     d->kind = DEADLINE_NONE;
+}
+
+/* How long it has been waiting. */
+static inline uint32_t deadline_age_ms(const struct deadline *d, uint64_t now_ms)
+{
+    return (uint32_t)now_ms - d->since_ms;
 }
 
 /* The one that waits longest for `kind`, NULL if none does. */

@@ -43,6 +43,8 @@ struct exchange *exchange_new(struct worker *w)
     x->has_groups = false;
     x->resume = NULL;
     x->holder = NULL;
+    x->body_left = 0;
+    x->chunked = NULL;
     x->is_repeatable = false;
     x->ticket_count = 0;
     x->part_at = 0;

@@ -21,6 +21,7 @@ struct basic_auth;
 struct clock;
 struct conn;
 struct generation;
+struct http1_chunked;
 struct limits;
 struct live_route;
 struct offload;
@@ -57,6 +58,8 @@ struct exchange {
     bool is_awake;                      /* what it was suspended for is there */
     void (*resume)(struct exchange *x); /* goes on with the answer; NULL: it is not suspended */
     struct exchange **holder;           /* who will wake it; NULL: nobody */
+    uint64_t body_left;                 /* of the request's, BODY_FRAMING_LENGTH */
+    struct http1_chunked *chunked;      /* BODY_FRAMING_CHUNKED: in the pool; else NULL */
     uint8_t auth_verdict;               /* enum auth_verdict */
     struct str user;                    /* who it says it comes from; in the pool; p NULL: nobody */
     void (*next)(struct exchange *x);   /* behind the access stage */

@@ -18,6 +18,7 @@
 #include "worker/encoding.h"
 #include "worker/generation.h"
 #include "worker/internal.h"
+#include "worker/transport.h"
 #include "worker/path.h"
 #include "worker/rewrite.h"
 

@@ -192,11 +192,11 @@ static enum need begin_body(struct conn *c)
 {
     struct request *req = &c->x->req;
 
-    c->body.body_left = req->content_length;
-    c->body.chunked = NULL;
+    c->x->body_left = req->content_length;
+    c->x->chunked = NULL;
     if (req->framing == BODY_FRAMING_CHUNKED) {
-        c->body.chunked = pool_alloc(&c->x->pool, sizeof(struct http1_chunked));
-        memset(c->body.chunked, 0, sizeof(struct http1_chunked));
+        c->x->chunked = pool_alloc(&c->x->pool, sizeof(struct http1_chunked));
+        memset(c->x->chunked, 0, sizeof(struct http1_chunked));
     } else if (is_body_too_large(c, req->content_length)) {
         reject(c, 413);
         return NEED_NOTHING;
@@ -247,7 +247,7 @@ static enum need await_body(struct conn *c)
 
 static enum need read_chunked(struct conn *c)
 {
-    struct http1_chunked *chunked = c->body.chunked;
+    struct http1_chunked *chunked = c->x->chunked;
     struct str input = conn_input(c);
     struct http1_fault fault;
     size_t used = 0;
@@ -277,12 +277,12 @@ static enum need read_body(struct conn *c)
     size_t input_n = conn_input(c).n;
     uint64_t part;
 
-    if (c->body.chunked != NULL)
+    if (c->x->chunked != NULL)
         return read_chunked(c);
-    part = input_n < c->body.body_left ? input_n : c->body.body_left;
+    part = input_n < c->x->body_left ? input_n : c->x->body_left;
     conn_consume(c, (size_t)part);
-    c->body.body_left -= part;
-    if (c->body.body_left > 0)
+    c->x->body_left -= part;
+    if (c->x->body_left > 0)
         return await_body(c);
     c->state = WRITE;
     return NEED_NOTHING;

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include "common/xmalloc.h"
+#include "worker/acceptor.h"
 #include "worker/conn.h"
 #include "worker/transport.h"
 
@@ -149,7 +150,7 @@ static ssize_t send_memory(struct out *out, struct conn *c, bool then_closes)
 
     for (; at < out->count && out->chunks[at].p != NULL && count < OUT_CHUNKS; at++)
         iov[count++] = (struct iovec){ (void *)(uintptr_t)out->chunks[at].p, out->chunks[at].n };
-    return c->transport->write(c, iov, count, at < out->count || then_closes);
+    return c->listener->transport->write(c, iov, count, at < out->count || then_closes);
 }
 
 /* One stretch of memory that leaves whole, as most responses do. False: the long way. */
@@ -163,7 +164,7 @@ static bool send_at_once(struct out *out, struct conn *c, bool then_closes, size
     if (out->count - out->first != 1 || chunk->p == NULL || chunk->file != NULL ||
         chunk->n > *budget)
         return false;
-    n = c->transport->write(c, &iov, 1, then_closes);
+    n = c->listener->transport->write(c, &iov, 1, then_closes);
     if (n < 0)
         return false;
     *sent = (uint64_t)n;
@@ -193,8 +194,8 @@ enum out_result out_send(struct out *out, struct conn *c, bool then_closes, size
         } else {
             if (!file_is_unchanged(chunk->file))
                 return OUT_FILE_CHANGED;
-            n = c->transport->send_file(c, chunk->file->fd, chunk->offset,
-                                        chunk->n < *budget ? chunk->n : *budget);
+            n = c->listener->transport->send_file(c, chunk->file->fd, chunk->offset,
+                                                  chunk->n < *budget ? chunk->n : *budget);
             if (n == 0) /* shorter than its fstat said: cut behind our back */
                 return OUT_FILE_CHANGED;
             if (n < 0 && (errno == EIO || errno == EINVAL || errno == ENOMEM))

@@ -88,7 +88,7 @@ static void close_idle(struct worker *w, enum deadline_kind kind, uint64_t least
         struct deadline *d = CONTAINER_OF(at, struct deadline, link);
         struct conn *c = CONTAINER_OF(d, struct conn, deadline);
 
-        if (w->clock.now_ms - d->since_ms < least_ms)
+        if (deadline_age_ms(d, w->clock.now_ms) < least_ms)
             return;
         if (c->kept == NULL && !conn_has_unread(c))
             conn_close(&c, CLOSE_SHUTDOWN);
@@ -337,7 +337,7 @@ static void expire(struct worker *w, enum deadline_kind kind, uint64_t timeout_m
     struct deadline *d;
 
     while ((d = deadline_first(&w->deadlines, kind)) != NULL &&
-           w->clock.now_ms - d->since_ms >= timeout_ms)
+           deadline_age_ms(d, w->clock.now_ms) >= timeout_ms)
         conn_expire(CONTAINER_OF(d, struct conn, deadline));
 }
 

@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "worker/acceptor.h"
 #include "worker/conn.h"
+#include "worker/transport.h"
 
 /* A connection that is only a socket: what out_send() needs of one. */
 struct fixture {
@@ -18,13 +20,14 @@ struct fixture {
 
 static struct fixture set_up(void)
 {
+    static struct listener listener = { .transport = &transport_plain };
     struct fixture f;
     int pair[2];
 
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     memset(&f.conn, 0, sizeof(f.conn));
     f.conn.io.fd = pair[0];
-    f.conn.transport = &transport_plain;
+    f.conn.listener = &listener;
     f.peer = pair[1];
     f.out = out_new(OUT_BYTES, OUT_CHUNKS);
     return f;
