@@ -54,13 +54,14 @@ static char *put_peer(char *p, const struct sockaddr *peer)
 static char *put_escaped(char *p, struct str s)
 {
     static const char hex[] = "0123456789ABCDEF";
-
-    const char *at = s.p, *end = s.p + s.n;
+    const char *at, *end;
 
     if (s.p == NULL) {
         *p = '-';
         return p + 1;
     }
+    at = s.p;
+    end = s.p + s.n;
     for (;;) {
         const char *plain = at;
         unsigned char c;
