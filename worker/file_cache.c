@@ -10,9 +10,11 @@
 #include "common/list.h"
 #include "common/xmalloc.h"
 #include "worker/docroot.h"
+#include "worker/file_walk.h"
 #include "worker/file_watch.h"
 #include "worker/file_work.h"
 #include "worker/variants.h"
+#include "worker/ways.h"
 
 enum {
     BUCKETS_MIN = 64,
@@ -20,6 +22,7 @@ enum {
     WATCHED_VALID_MS = 60 * 1000, /* what inotify does not tell (file_watch.h) is found by then */
     REMAKE_MS = 60 * 1000,        /* what was given up is not made again before */
     YOUNG_VALID_MS = 25,          /* see struct file: by then the file is not young any more */
+    WAYS_SHARE = 8,               /* of the descriptors that may be held: one in so many */
     ROOM_FDS = 8,                 /* given back at a time when there are none left */
     TICK_MS = 900,                /* a timer of a second may fire a little early */
     BATCHES_MAX = 16,             /* of events in one turn of the loop */
@@ -29,8 +32,6 @@ enum {
 
 /* What an entry holds; each kind has its bound, so each kind has a list in order of use. */
 enum holds { HOLDS_NOTHING, HOLDS_FD, HOLDS_MEMORY, HOLDS_COUNT };
-
-enum { TRAIL_OF_ENTRY, TRAIL_OF_ROOT };
 
 struct entry {
     struct entry *next; /* in its bucket */
@@ -55,6 +56,7 @@ struct file_cache {
     bool (*give_room)(void *context);
     void *context;
     struct file_watch *watch; /* NULL: off, or inotify is not to be had */
+    struct ways *ways;        /* NULL: no `watch` */
     struct entry **buckets;
     size_t bucket_mask;
     uint64_t seed;
@@ -102,6 +104,8 @@ struct file_cache *file_cache_new(const struct file_cache_limits *limits)
     /* Without inotify (too many instances of it, say) all answers are checked by age. */
     if (limits->is_watching && limits->entries_max > 0)
         cache->watch = file_watch_new(limits->entries_max);
+    if (cache->watch != NULL)
+        cache->ways = ways_new(cache->watch, limits->fds_max / WAYS_SHARE);
     return cache;
 }
 
@@ -208,8 +212,8 @@ static void entry_free(struct file_cache *cache, struct entry **e)
     *e = NULL;
     if (entry == NULL)
         return;
-    if (cache->watch != NULL)
-        trail_drop(cache->watch, &entry->trail);
+    if (cache->ways != NULL)
+        ways_drop(cache->ways, &entry->trail);
     if (entry->answer.file != NULL)
         release_file(&entry->answer.file);
     free(entry);
@@ -242,6 +246,14 @@ static void drop_entries(struct file_cache *cache, const struct docroot *root)
     }
 }
 
+/* The root folder is another one, or there is no cache any more. */
+static void drop_below(struct file_cache *cache, const struct docroot *root)
+{
+    drop_entries(cache, root);
+    if (cache->ways != NULL)
+        ways_forget_idle(cache->ways);
+}
+
 void file_cache_free(struct file_cache **cache)
 {
     struct file_cache *c = *cache;
@@ -259,6 +271,7 @@ void file_cache_free(struct file_cache **cache)
         docroot_close(root);
         free(root);
     }
+    ways_free(&c->ways);
     file_watch_free(&c->watch);
     free(c->buckets);
     free(c);
@@ -270,12 +283,11 @@ static void root_check(struct file_cache *cache, struct docroot *root)
     do {
         if (cache->watch != NULL) {
             trail_drop(cache->watch, &root->trail);
-            root->is_way_watched =
-                file_watch_follow_links(cache->watch, &root->trail, root->options.path);
+            root->is_way_watched = file_walk_links(cache->watch, &root->trail, root->options.path);
         }
         if (!docroot_refresh(root))
             return;
-        drop_entries(cache, root);
+        drop_below(cache, root);
     } while (cache->watch != NULL); /* the new one is watched from here on */
 }
 
@@ -431,7 +443,7 @@ static void entry_take_file(const struct file_cache *cache, struct entry *e,
         close(a->fd);
         file = file_get(old->answer.file);
     } else {
-        file = file_new(a->fd, a->name, &options);
+        file = file_new(a->fd, &a->st, a->seen_at, a->name, &options);
     }
     if (file == NULL) {
         e->answer = error_lookup(docroot_status(errno));
@@ -439,7 +451,7 @@ static void entry_take_file(const struct file_cache *cache, struct entry *e,
     }
     allow_remaking(file, cache->now_ms);
     variants_load(file, is_kept, e->root, (struct str){ e->path, e->path_n }, a, &options,
-                  cache->watch, &e->trail, is_watched);
+                  cache->ways, &e->trail, is_watched);
     e->answer = (struct lookup){ .kind = LOOKUP_FILE, .file = file, .status = 200 };
 }
 
@@ -486,9 +498,9 @@ static struct entry *entry_load(struct file_cache *cache, const struct docroot *
     uint64_t valid_ms;
     bool is_watched;
 
-    a = docroot_find(root, path, cache->watch, &e->trail, &is_watched);
+    a = docroot_find(root, path, cache->ways, &e->trail, &is_watched);
     if ((a.error == EMFILE || a.error == ENFILE) && has_made_room(cache))
-        a = docroot_find(root, path, cache->watch, &e->trail, &is_watched);
+        a = docroot_find(root, path, cache->ways, &e->trail, &is_watched);
     if (a.status == DOCROOT_FILE)
         entry_take_file(cache, e, old, &a, &is_watched);
     else if (a.status == DOCROOT_DIRECTORY)
@@ -584,11 +596,17 @@ int file_cache_watch_fd(const struct file_cache *cache)
 
 static void on_touched(struct file_cache *cache, struct trail *trail)
 {
-    if (trail->owner == TRAIL_OF_ROOT) {
+    switch (trail->owner) {
+    case TRAIL_OF_ROOT:
         root_check(cache, CONTAINER_OF(trail, struct docroot, trail));
-    } else {
+        return;
+    case TRAIL_OF_WAY:
+        ways_on_touched(cache->ways, trail);
+        return;
+    case TRAIL_OF_ENTRY:
         cache->invalidated++;
         entry_drop(cache, CONTAINER_OF(trail, struct entry, trail));
+        return;
     }
 }
 
@@ -618,7 +636,7 @@ void file_cache_tick(struct file_cache *cache, uint64_t now_ms)
         root->is_asked = false;
         root->next_look_ms = now_ms + WATCHED_VALID_MS;
         if (docroot_refresh(root)) {
-            drop_entries(cache, root);
+            drop_below(cache, root);
             root_check(cache, root);
         }
     }
@@ -715,7 +733,7 @@ void file_cache_set_room(struct file_cache *cache, bool (*give_room)(void *conte
 
 size_t file_cache_shed(struct file_cache *cache)
 {
-    size_t closed = 0;
+    size_t closed = cache->ways != NULL ? ways_shed(cache->ways) : 0;
 
     if (cache->passing != NULL && cache->passing->fd >= 0 && cache->passing->refs == 1) {
         pass(cache, NULL);
@@ -734,7 +752,7 @@ size_t file_cache_shed(struct file_cache *cache)
 
 void file_cache_retire(struct file_cache *cache)
 {
-    drop_entries(cache, NULL);
+    drop_below(cache, NULL);
     cache->limits.entries_max = 0;
 }
 
