@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "worker/encoding.h"
 #include "worker/ways.h"
 
 enum { OPEN_TRIES = 8, READ_FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
@@ -338,30 +339,31 @@ struct docroot_answer docroot_find(const struct docroot *root, struct str path, 
 }
 
 struct docroot_answer docroot_find_beside(const struct docroot *root, struct str path,
-                                          const struct docroot_answer *found, struct str suffix,
-                                          struct ways *ways, struct trail *trail, bool *is_watched)
+                                          const struct docroot_answer *found,
+                                          enum encoding encoding, struct ways *ways,
+                                          struct trail *trail, bool *is_watched)
 {
     struct str index = path.p[path.n - 1] == '/' ? found->name : STR("");
-    const struct way_root from = way_root_of(root);
+    struct str suffix = encoding_suffix(encoding);
+    struct way *way = ways != NULL ? trail->way : NULL;
     char relative[PATH_MAX];
     struct docroot_answer a;
     char *at = relative;
 
+    if (way != NULL && !ways_may_hold(ways, way, encoding))
+        return error_answer(ENOENT);
     if (path.n + index.n + suffix.n >= sizeof(relative))
         return error_answer(ENAMETOOLONG);
     at = mempcpy(at, path.p + 1, path.n - 1);
     at = mempcpy(at, index.p, index.n);
     *(char *)mempcpy(at, suffix.p, suffix.n) = '\0';
     /* The name is as good as on the trail: `found`'s is, and hears of it (file_watch.h). */
-    if (ways == NULL || trail->way == NULL) {
-        *is_watched = false;
-    } else {
-        if (trail->way->fd >= 0 && look_up_plain(trail->way, name_in(relative), &a))
-            goto looked_up;
-        *is_watched = ways_walk(ways, trail, &from, relative) && *is_watched;
+    if (way == NULL || way->fd < 0 || !look_up_plain(way, name_in(relative), &a)) {
+        const struct way_root from = way_root_of(root);
+
+        *is_watched = way != NULL && ways_walk(ways, trail, &from, relative) && *is_watched;
+        a = look_up_anywhere(root, relative);
     }
-    a = look_up_anywhere(root, relative);
-looked_up:
     a.name = found->name;
     return a;
 }

@@ -90,12 +90,14 @@ struct docroot_answer docroot_find(const struct docroot *root, struct str path, 
                                    struct trail *trail, bool *is_watched);
 
 /*
- * The file beside the one that `found` is the answer for, whose name has `suffix` more; recorded
- * in `trail` too. DOCROOT_FILE, or any other status when there is none that could be sent.
+ * The file beside the one that `found` is the answer for, whose name has the suffix of `encoding`
+ * more; the trail hears of it. DOCROOT_FILE, or any other status when there is none that could be
+ * sent.
  */
 struct docroot_answer docroot_find_beside(const struct docroot *root, struct str path,
-                                          const struct docroot_answer *found, struct str suffix,
-                                          struct ways *ways, struct trail *trail, bool *is_watched);
+                                          const struct docroot_answer *found,
+                                          enum encoding encoding, struct ways *ways,
+                                          struct trail *trail, bool *is_watched);
 
 /* Whether a segment starts with '.', other than a first one that is ".well-known" (RFC 8615). */
 bool docroot_hides(struct str path);

@@ -37,6 +37,7 @@ struct watch {
     struct watch *next; /* in its bucket */
     struct list names;  /* struct name */
     int wd;
+    unsigned encoded; /* encodings whose suffixes events had */
 };
 
 /* A name in it, "" for the folder itself. Lives while a trail has it. */
@@ -129,6 +130,7 @@ static struct watch *watch_new(struct file_watch *w, int wd)
     struct watch *one = xmalloc(sizeof(*one));
 
     one->wd = wd;
+    one->encoded = 0;
     list_init(&one->names);
     one->next = *bucket;
     *bucket = one;
@@ -292,6 +294,13 @@ void file_watch_touch(struct file_watch *watch, int wd)
         touch_watch(watch, one);
 }
 
+unsigned file_watch_encoded(const struct file_watch *watch, int wd)
+{
+    const struct watch *one = watch_of(watch, wd);
+
+    return one != NULL ? one->encoded : ENCODINGS_ALL;
+}
+
 static void touch_all(struct file_watch *w)
 {
     for (size_t i = 0; i <= w->bucket_mask; i++)
@@ -299,7 +308,7 @@ static void touch_all(struct file_watch *w)
             touch_watch(w, at);
 }
 
-static void touch_text(struct file_watch *w, const struct watch *watch, struct str text)
+static void touch_text(struct file_watch *w, struct watch *watch, struct str text)
 {
     struct name *name = name_of(w, watch, text);
 
@@ -309,8 +318,10 @@ static void touch_text(struct file_watch *w, const struct watch *watch, struct s
     for (int i = ENCODING_IDENTITY + 1; i < ENCODING_COUNT; i++) {
         struct str suffix = encoding_suffix((enum encoding)i);
 
-        if (text.n > suffix.n && str_ends(text, suffix))
-            touch_text(w, watch, (struct str){ text.p, text.n - suffix.n });
+        if (text.n <= suffix.n || !str_ends(text, suffix))
+            continue;
+        watch->encoded |= ENCODING_BIT(i);
+        touch_text(w, watch, (struct str){ text.p, text.n - suffix.n });
     }
 }
 

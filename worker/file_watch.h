@@ -73,6 +73,10 @@ void file_watch_add_name(struct file_watch *watch, struct trail *trail, int wd, 
 /* As if an event had told that all names of the watch `wd` have changed. */
 void file_watch_touch(struct file_watch *watch, int wd);
 
+/* The set of encodings whose suffixes names in the folder had that events told of since it is
+   watched. */
+unsigned file_watch_encoded(const struct file_watch *watch, int wd);
+
 /* Moves all that `from` depends on to `to`. */
 void trail_take(struct trail *to, struct trail *from);
 

@@ -101,8 +101,7 @@ void variants_load(struct file *f, bool is_kept, const struct docroot *root, str
 
         a.status = 404;
         if ((wanted & ENCODING_BIT(i)) != 0)
-            a = docroot_find_beside(root, path, found, encoding_suffix(encoding), ways, trail,
-                                    is_watched);
+            a = docroot_find_beside(root, path, found, encoding, ways, trail, is_watched);
         if (a.status == DOCROOT_FILE && !is_of_version(&a.st, f)) {
             close(a.fd);
             a.status = 404;

@@ -1,6 +1,8 @@
 #include "worker/ways.h"
 
 #include <assert.h>
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,18 +12,23 @@
 #include "common/str.h"
 #include "common/xmalloc.h"
 #include "worker/docroot.h"
+#include "worker/encoding.h"
 #include "worker/file_walk.h"
 
 enum {
     BUCKETS = 1024,
     IDLE_MAX = 256, /* some 1.5 KB of the kernel's memory each */
+    ASKED_MIN = 24, /* calls that would have paid for looking at the names of a small folder */
+    LOOKED_AT = 64, /* names at a call */
 };
 
 struct ways {
     struct file_watch *watch;
     size_t fds_max, fd_count, idle_count;
-    struct list open; /* those with descriptors, least recently used first */
-    struct list idle; /* those that no trail goes through, oldest first */
+    struct list open;   /* those with descriptors, least recently used first */
+    struct list idle;   /* those that no trail goes through, oldest first */
+    struct way *listed; /* whose names are being looked at; NULL: no one's */
+    DIR *names;         /* while `listed` */
     struct way *buckets[BUCKETS];
 };
 
@@ -46,6 +53,14 @@ static void way_close(struct ways *ways, struct way *way)
     ways->fd_count--;
 }
 
+static void end_listing(struct ways *ways)
+{
+    if (ways->listed == NULL)
+        return;
+    closedir(ways->names);
+    ways->listed = NULL;
+}
+
 /* From here on nobody finds it. */
 static void way_void(struct ways *ways, struct way *way)
 {
@@ -57,6 +72,8 @@ static void way_void(struct ways *ways, struct way *way)
         at = &(*at)->next;
     *at = way->next;
     way->is_void = true;
+    if (ways->listed == way)
+        end_listing(ways);
     way_close(ways, way);
     trail_drop(ways->watch, &way->trail);
 }
@@ -105,8 +122,9 @@ void ways_forget_idle(struct ways *ways)
 
 size_t ways_shed(struct ways *ways)
 {
-    size_t closed = ways->fd_count;
+    size_t closed = ways->fd_count + (ways->listed != NULL);
 
+    end_listing(ways);
     while (!list_is_empty(&ways->open))
         way_close(ways, CONTAINER_OF(ways->open.next, struct way, in_open));
     return closed;
@@ -117,6 +135,7 @@ void ways_free(struct ways **ways)
     if (*ways == NULL)
         return;
     ways_forget_idle(*ways);
+    assert((*ways)->listed == NULL);
     assert(list_is_empty(&(*ways)->open));
     free(*ways);
     *ways = NULL;
@@ -242,6 +261,60 @@ enum way_end ways_enter(struct ways *ways, struct trail *trail, const struct way
 bool way_has_plain(const struct way *way, const struct stat *st)
 {
     return S_ISREG(st->st_mode) && st->st_nlink == 1 && st->st_dev == way->device;
+}
+
+/* ---- which suffixes there are ---- */
+
+static void begin_listing(struct ways *ways, struct way *way)
+{
+    int fd = openat(way->fd, ".", O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+
+    way->asked = 0; /* if it fails now, it is tried again later */
+    ways->names = fd >= 0 ? fdopendir(fd) : NULL;
+    if (ways->names != NULL)
+        ways->listed = way;
+    else if (fd >= 0)
+        close(fd);
+}
+
+static unsigned encoding_of(struct str name)
+{
+    for (int i = ENCODING_IDENTITY + 1; i < ENCODING_COUNT; i++)
+        if (str_ends(name, encoding_suffix((enum encoding)i)))
+            return ENCODING_BIT(i);
+    return 0;
+}
+
+/* Names that are there all the time are read for certain; of those that come events tell. */
+static void go_on_listing(struct ways *ways)
+{
+    for (int i = 0; i < LOOKED_AT; i++) {
+        const struct dirent *entry;
+
+        errno = 0;
+        entry = readdir(ways->names);
+        if (entry == NULL) {
+            ways->listed->is_listed = errno == 0;
+            end_listing(ways);
+            return;
+        }
+        ways->listed->encoded |= encoding_of(str_of(entry->d_name));
+    }
+}
+
+bool ways_may_hold(struct ways *ways, struct way *way, enum encoding encoding)
+{
+    unsigned known;
+
+    if (!way->is_listed) {
+        if (ways->listed == NULL && way->fd >= 0 && ++way->asked > ASKED_MIN)
+            begin_listing(ways, way);
+        if (ways->listed != NULL) /* also another's, so that it comes to an end */
+            go_on_listing(ways);
+        return true;
+    }
+    known = way->encoded | file_watch_encoded(ways->watch, way->wd);
+    return (known & ENCODING_BIT(encoding)) != 0;
 }
 
 bool ways_walk(struct ways *ways, struct trail *trail, const struct way_root *root,

@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 #include "common/list.h"
+#include "config/encodings.h"
 #include "worker/file_watch.h"
 
 struct ways;
@@ -36,7 +37,10 @@ struct way {
     int wd;
     struct trail trail; /* the way to it */
     unsigned refs;
-    bool is_void; /* something on the way has changed: nobody goes it any more */
+    unsigned asked;   /* how often for a name that way_may_hold() could have told of */
+    unsigned encoded; /* encodings whose suffixes names in it were found to have */
+    bool is_listed;   /* all names in it were looked at */
+    bool is_void;     /* something on the way has changed: nobody goes it any more */
     struct list in_idle, in_open;
     struct way *next; /* in its bucket */
     uint64_t hash;
@@ -73,6 +77,13 @@ enum way_end ways_enter(struct ways *ways, struct trail *trail, const struct way
  * adds what is missing.
  */
 bool way_has_plain(const struct way *way, const struct stat *st);
+
+/*
+ * Whether a name in the folder may end in the suffix of `encoding`: false spares asking for it. In a
+ * folder that is asked for often the names are looked at, some at each call, and events tell of
+ * those that come; until all were seen it is true.
+ */
+bool ways_may_hold(struct ways *ways, struct way *way, enum encoding encoding);
 
 /* Adds all that file_walk() adds. */
 bool ways_walk(struct ways *ways, struct trail *trail, const struct way_root *root,

@@ -256,3 +256,89 @@ Test(ways, take_no_file_for_plain_that_has_another_name)
     ways_drop(b.ways, &trail);
     bench_fini(&b);
 }
+
+/* Asks until all names were looked at, or not. */
+static bool may_hold(struct bench *b, struct way *way, enum encoding encoding)
+{
+    bool may = true;
+
+    for (int i = 0; i < 200 && may; i++)
+        may = ways_may_hold(b->ways, way, encoding);
+    return may;
+}
+
+Test(ways, learn_which_suffixes_a_folder_has)
+{
+    struct bench b;
+    struct trail trail = { 0 };
+    char path[32];
+
+    bench_init(&b, 8);
+    for (int i = 0; i < 2000; i++) {
+        snprintf(path, sizeof(path), "www/n/%d", i);
+        temp_write(&b.t, path, "");
+    }
+    temp_write(&b.t, "www/n/77.gz", "");
+    enter(&b, &trail, "n/1");
+    cr_expect_not(may_hold(&b, trail.way, ENCODING_BR));
+    cr_expect(may_hold(&b, trail.way, ENCODING_GZIP), "one has");
+    /* What comes is heard of. */
+    temp_rename(&b.t, "www/n/1999", "www/n/5.br");
+    is_touched(&b, NULL);
+    cr_expect(may_hold(&b, trail.way, ENCODING_BR));
+    cr_expect_not(may_hold(&b, trail.way, ENCODING_ZSTD));
+    ways_drop(b.ways, &trail);
+    bench_fini(&b);
+}
+
+Test(ways, hear_of_suffixes_that_come_while_the_names_are_looked_at)
+{
+    struct bench b;
+    struct trail trail = { 0 }, other = { 0 };
+    char path[32];
+
+    bench_init(&b, 8);
+    for (int i = 0; i < 3000; i++) {
+        snprintf(path, sizeof(path), "www/n/%d", i);
+        temp_write(&b.t, path, "");
+    }
+    enter(&b, &trail, "n/1");
+    enter(&b, &other, "e/f.txt");
+    for (int i = 0; i < 40; i++)
+        cr_assert(ways_may_hold(b.ways, trail.way, ENCODING_BR), "not all were seen yet");
+    temp_write(&b.t, "www/n/3.br", "");
+    temp_write(&b.t, "www/n/4.gz", "");
+    MUST(unlink(temp_at(&b.t, "www/n/4.gz")) == 0);
+    is_touched(&b, NULL);
+    cr_expect_not(may_hold(&b, trail.way, ENCODING_ZSTD));
+    cr_expect(may_hold(&b, trail.way, ENCODING_BR));
+    cr_expect_not(may_hold(&b, other.way, ENCODING_BR), "another folder's turn comes");
+    cr_expect_eq(ways_shed(b.ways), 2);
+    ways_drop(b.ways, &trail);
+    ways_drop(b.ways, &other);
+    bench_fini(&b);
+}
+
+Test(ways, end_in_the_middle_of_looking_at_names)
+{
+    struct bench b;
+    struct trail trail = { 0 };
+    char path[32];
+
+    bench_init(&b, 8);
+    for (int i = 0; i < 500; i++) {
+        snprintf(path, sizeof(path), "www/n/%d", i);
+        temp_write(&b.t, path, "");
+    }
+    enter(&b, &trail, "n/1");
+    for (int i = 0; i < 26; i++)
+        cr_expect(ways_may_hold(b.ways, trail.way, ENCODING_BR));
+    cr_expect_eq(ways_shed(b.ways), 2, "the folder and its names");
+    cr_expect(ways_may_hold(b.ways, trail.way, ENCODING_BR));
+    enter(&b, &trail, "n/2");
+    for (int i = 0; i < 26; i++)
+        cr_expect(ways_may_hold(b.ways, trail.way, ENCODING_BR));
+    temp_rename(&b.t, "www/n", "www/was-n");
+    cr_expect(is_touched(&b, &trail));
+    bench_fini(&b);
+}
