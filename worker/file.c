@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "common/put.h"
 #include "common/xmalloc.h"
 #include "config/shapes.h"
 #include "worker/encoding.h"
@@ -59,12 +60,21 @@ static void write_etag(struct file *f, const struct stat *st, bool is_weak)
 {
     struct timespec time = st->st_ctim;
     uint64_t time_ns = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-    const char *name = encoding_name(f->encoding).p;
+    struct str name = encoding_name(f->encoding);
+    char *p = f->etag;
 
-    f->etag_n = (unsigned)snprintf(f->etag, sizeof(f->etag), "%s\"%llx-%llx-%llx%s%s\"",
-                                   is_weak ? "W/" : "", (unsigned long long)st->st_ino,
-                                   (unsigned long long)st->st_size, (unsigned long long)time_ns,
-                                   name[0] != '\0' ? "-" : "", name);
+    p = put_str(p, is_weak ? STR("W/\"") : STR("\""));
+    p = put_hex(p, st->st_ino);
+    *p++ = '-';
+    p = put_hex(p, (uint64_t)st->st_size);
+    *p++ = '-';
+    p = put_hex(p, time_ns);
+    if (name.n > 0)
+        *p++ = '-';
+    p = put_str(p, name);
+    *p++ = '"';
+    f->etag_n = (unsigned)(p - f->etag);
+    *p = '\0';
 }
 
 static void drop_head(struct file *f)

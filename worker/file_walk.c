@@ -229,6 +229,7 @@ enum walk_end file_walk_folder(struct file_watch *watch, struct trail *trail, in
 
         folder->wd = file_watch_add(watch, trail, fd, STR(""), WATCH_FOLDER);
         folder->device = k.device;
+        folder->is_behind_links = k.hops > 0;
         folder->fd = k.depth > 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 0);
         if (k.depth > 0)
             k.depth--; /* the caller's now */

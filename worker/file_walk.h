@@ -34,6 +34,7 @@ struct walked_folder {
     int fd; /* O_PATH; the caller's. -1: no descriptor was left */
     int wd; /* for file_watch_add_name() */
     dev_t device;
+    bool is_behind_links; /* symbolic ones are on the way */
 };
 
 /* The same where the path is that of a folder. `*folder` is set on WALK_ARRIVED. */

@@ -160,11 +160,12 @@ static struct way *way_find(const struct ways *ways, const struct way_root *root
 
 /*
  * Not on another device than the root's: a descriptor would keep that from being unmounted. Nor
- * where links are refused, which file_walk.h does not do.
+ * behind links where docroot.h refuses them.
  */
 static bool may_be_open(const struct ways *ways, const struct way *way, const struct way_root *root)
 {
-    return way->device == way->root_device && ways->fds_max > 0 && root->has_openat2;
+    return way->device == way->root_device && ways->fds_max > 0 &&
+           (root->has_openat2 || !way->is_behind_links);
 }
 
 /* Takes the descriptor; keeps it if it is of the very folder that is watched. */
@@ -190,9 +191,9 @@ static void way_keep_open(struct ways *ways, struct way *way, const struct way_r
 static void way_reopen(struct ways *ways, struct way *way, const struct way_root *root)
 {
     if (may_be_open(ways, way, root))
-        way_keep_open(
-            ways, way, root,
-            docroot_open_below(root->fd, true, way->n > 0 ? way->path : ".", O_PATH | O_DIRECTORY));
+        way_keep_open(ways, way, root,
+                      docroot_open_below(root->fd, root->has_openat2, way->n > 0 ? way->path : ".",
+                                         O_PATH | O_DIRECTORY));
 }
 
 /* With one reference. NULL: *end says why, and what was walked is on the trail. */
@@ -223,6 +224,7 @@ static struct way *way_new(struct ways *ways, struct trail *trail, const struct 
     }
     way->wd = folder.wd;
     way->device = folder.device;
+    way->is_behind_links = folder.is_behind_links;
     way_keep_open(ways, way, root, folder.fd);
     way->next = ways->buckets[hash % BUCKETS];
     ways->buckets[hash % BUCKETS] = way;

@@ -39,8 +39,9 @@ struct way {
     unsigned refs;
     unsigned asked;   /* how often for a name that way_may_hold() could have told of */
     unsigned encoded; /* encodings whose suffixes names in it were found to have */
-    bool is_listed;   /* all names in it were looked at */
-    bool is_void;     /* something on the way has changed: nobody goes it any more */
+    bool is_behind_links;
+    bool is_listed; /* all names in it were looked at */
+    bool is_void;   /* something on the way has changed: nobody goes it any more */
     struct list in_idle, in_open;
     struct way *next; /* in its bucket */
     uint64_t hash;
