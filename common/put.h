@@ -33,4 +33,14 @@ static inline char *put_u64(char *p, uint64_t value)
     return end;
 }
 
+/* In lower case, without zeros in front. */
+static inline char *put_hex(char *p, uint64_t value)
+{
+    unsigned n = value == 0 ? 1 : (67 - (unsigned)__builtin_clzll(value)) / 4;
+
+    for (unsigned i = n; i > 0; value >>= 4)
+        p[--i] = "0123456789abcdef"[value & 15];
+    return p + n;
+}
+
 #endif

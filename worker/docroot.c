@@ -9,7 +9,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { OPEN_TRIES = 8 };
+#include "worker/encoding.h"
+#include "worker/ways.h"
+
+enum { OPEN_TRIES = 8, READ_FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
 
 static int openat2_below(int root_fd, const char *path, int flags)
 {
@@ -172,16 +175,15 @@ bool docroot_hides(struct str path)
  */
 static int reopen(const struct docroot *root, const char *path, int path_fd, const struct stat *st)
 {
-    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
     struct stat now;
     int fd;
 
     snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
-    fd = open(link, flags);
+    fd = open(link, READ_FLAGS);
     if (fd >= 0 || errno != ENOENT)
         return fd;
-    fd = open_below(root, path, flags);
+    fd = open_below(root, path, READ_FLAGS);
     if (fd >= 0 && (fstat(fd, &now) < 0 || now.st_dev != st->st_dev || now.st_ino != st->st_ino)) {
         close(fd);
         errno = ENOENT; /* replaced in between: as if it had been taken away */
@@ -196,11 +198,13 @@ static struct docroot_answer error_answer(int error)
 }
 
 /* What `path`, relative and without a '/' at its end, leads to. */
-static struct docroot_answer look_up(const struct docroot *root, const char *path)
+static struct docroot_answer look_up_anywhere(const struct docroot *root, const char *path)
 {
     struct docroot_answer a = { .status = DOCROOT_FILE, .fd = -1 };
-    int path_fd = open_below(root, path, O_PATH);
+    int path_fd;
 
+    clock_gettime(CLOCK_REALTIME, &a.seen_at);
+    path_fd = open_below(root, path, O_PATH);
     if (path_fd < 0)
         return error_answer(errno);
     if (fstat(path_fd, &a.st) < 0) {
@@ -220,18 +224,68 @@ static struct docroot_answer look_up(const struct docroot *root, const char *pat
     return a;
 }
 
-static bool follow(const struct docroot *root, struct file_watch *watch, struct trail *trail,
-                   const char *path)
+static const char *name_in(const char *path)
 {
-    return watch != NULL && file_watch_follow(watch, trail, root->fd, path);
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? slash + 1 : path;
+}
+
+/*
+ * The same in a folder whose way is known, where nothing but the name is left to look up: one that
+ * does not exist, or a plain file. False: it is neither.
+ */
+static bool look_up_plain(const struct way *way, const char *name, struct docroot_answer *a)
+{
+    *a = (struct docroot_answer){ .status = DOCROOT_FILE, .fd = -1 };
+    clock_gettime(CLOCK_REALTIME, &a->seen_at);
+    if (fstatat(way->fd, name, &a->st, AT_SYMLINK_NOFOLLOW) < 0) {
+        *a = error_answer(errno);
+        return true;
+    }
+    if (!way_has_plain(way, &a->st))
+        return false;
+    a->fd = openat(way->fd, name, READ_FLAGS | O_NOFOLLOW);
+    if (a->fd < 0 && errno == ELOOP) /* a link by now */
+        return false;
+    if (a->fd < 0)
+        *a = error_answer(errno);
+    return true;
+}
+
+static struct way_root way_root_of(const struct docroot *root)
+{
+    return (struct way_root){ root->fd, root->has_openat2, root->device, root->inode };
+}
+
+/* Adds to the trail what `path` goes through, then looks it up. */
+static struct docroot_answer look_up(const struct docroot *root, const char *path,
+                                     struct ways *ways, struct trail *trail, bool *is_watched)
+{
+    const struct way_root from = way_root_of(root);
+    struct docroot_answer a;
+
+    switch (ways != NULL ? ways_enter(ways, trail, &from, path) : WAY_UNWATCHED) {
+    case WAY_OPEN:
+        if (trail->way->fd >= 0 && look_up_plain(trail->way, name_in(path), &a))
+            return a;
+        *is_watched = ways_walk(ways, trail, &from, path) && *is_watched;
+        break;
+    case WAY_FOLLOWED:
+        break;
+    case WAY_UNWATCHED:
+        *is_watched = false;
+        break;
+    }
+    return look_up_anywhere(root, path);
 }
 
 /* `path` is relative and ends in '/', or is empty for the root folder; it has `room` bytes. */
 static struct docroot_answer look_up_index(const struct docroot *root, char *path, size_t room,
-                                           struct file_watch *watch, struct trail *trail,
-                                           bool *is_watched)
+                                           struct ways *ways, struct trail *trail, bool *is_watched)
 {
     const struct docroot_options *options = &root->options;
+    const struct way_root from = way_root_of(root);
     size_t n = strlen(path);
     struct docroot_answer a;
     int fd;
@@ -242,8 +296,7 @@ static struct docroot_answer look_up_index(const struct docroot *root, char *pat
         if (n + name.n >= room || (!options->is_dotfiles_shown && docroot_hides(name)))
             continue;
         memcpy(path + n, name.p, name.n + 1);
-        *is_watched = follow(root, watch, trail, path) && *is_watched;
-        a = look_up(root, path);
+        a = look_up(root, path, ways, trail, is_watched);
         if (a.status == DOCROOT_FILE)
             a.name = name;
         /* An index that may not be read is not passed over: it was not meant for everybody. */
@@ -252,7 +305,8 @@ static struct docroot_answer look_up_index(const struct docroot *root, char *pat
     }
     /* No index. Is there such a folder at all? */
     path[n] = '\0';
-    *is_watched = follow(root, watch, trail, path) && *is_watched;
+    if (ways == NULL || ways_enter(ways, trail, &from, path) == WAY_UNWATCHED)
+        *is_watched = false;
     if (n > 0)
         path[n - 1] = '\0';
     fd = open_below(root, n > 0 ? path : ".", O_PATH | O_DIRECTORY);
@@ -263,8 +317,8 @@ static struct docroot_answer look_up_index(const struct docroot *root, char *pat
                                     .fd = -1 };
 }
 
-struct docroot_answer docroot_find(const struct docroot *root, struct str path,
-                                   struct file_watch *watch, struct trail *trail, bool *is_watched)
+struct docroot_answer docroot_find(const struct docroot *root, struct str path, struct ways *ways,
+                                   struct trail *trail, bool *is_watched)
 {
     char relative[PATH_MAX];
     struct docroot_answer a;
@@ -278,41 +332,38 @@ struct docroot_answer docroot_find(const struct docroot *root, struct str path,
     memcpy(relative, path.p + 1, n);
     relative[n] = '\0';
     if (n == 0 || relative[n - 1] == '/')
-        return look_up_index(root, relative, sizeof(relative), watch, trail, is_watched);
-    *is_watched = follow(root, watch, trail, relative);
-    a = look_up(root, relative);
+        return look_up_index(root, relative, sizeof(relative), ways, trail, is_watched);
+    a = look_up(root, relative, ways, trail, is_watched);
     a.name = path;
     return a;
 }
 
 struct docroot_answer docroot_find_beside(const struct docroot *root, struct str path,
-                                          const struct docroot_answer *found, struct str suffix,
-                                          struct file_watch *watch, struct trail *trail,
-                                          bool *is_watched)
+                                          const struct docroot_answer *found,
+                                          enum encoding encoding, struct ways *ways,
+                                          struct trail *trail, bool *is_watched)
 {
     struct str index = path.p[path.n - 1] == '/' ? found->name : STR("");
+    struct str suffix = encoding_suffix(encoding);
+    struct way *way = ways != NULL ? trail->way : NULL;
     char relative[PATH_MAX];
     struct docroot_answer a;
-    struct str base;
     char *at = relative;
 
+    if (way != NULL && !ways_may_hold(ways, way, encoding))
+        return error_answer(ENOENT);
     if (path.n + index.n + suffix.n >= sizeof(relative))
         return error_answer(ENAMETOOLONG);
     at = mempcpy(at, path.p + 1, path.n - 1);
     at = mempcpy(at, index.p, index.n);
-    base = str_range(relative, at);
     *(char *)mempcpy(at, suffix.p, suffix.n) = '\0';
-    for (at -= 1; at > relative && at[-1] != '/';)
-        at--;
-    base = str_range(at, base.p + base.n);
-    *is_watched = watch != NULL && file_watch_beside(watch, trail, base, suffix) && *is_watched;
-    a = look_up(root, relative);
-    if (a.status != DOCROOT_FILE)
-        return a;
-    /* It may be a link, or have other names. What is followed is looked up afterwards. */
-    close(a.fd);
-    *is_watched = follow(root, watch, trail, relative) && *is_watched;
-    a = look_up(root, relative);
+    /* The name is as good as on the trail: `found`'s is, and hears of it (file_watch.h). */
+    if (way == NULL || way->fd < 0 || !look_up_plain(way, name_in(relative), &a)) {
+        const struct way_root from = way_root_of(root);
+
+        *is_watched = way != NULL && ways_walk(ways, trail, &from, relative) && *is_watched;
+        a = look_up_anywhere(root, relative);
+    }
     a.name = found->name;
     return a;
 }

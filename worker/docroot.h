@@ -6,10 +6,11 @@
  * /proc lead nowhere. Where there is no openat2 (before Linux 5.6, or a seccomp filter that does
  * not know it) names are opened one by one and symbolic links are refused.
  *
- * Files are first opened with O_PATH, which does not touch them, and only regular ones are then
- * opened for reading. A plain O_RDONLY | O_NONBLOCK with a look at what it was would cost two
- * system calls less, but opening is an act already: it rewinds a tape, starts a watchdog, and
- * wakes up whoever waits to write to a FIFO, to die of SIGPIPE. Cached files pay nothing for it.
+ * A file is looked at before it is opened, and only regular ones are: opening is an act already.
+ * It rewinds a tape, starts a watchdog, and wakes up whoever waits to write to a FIFO, to die of
+ * SIGPIPE. In a folder whose way is watched (ways.h) the look is one fstatat(2) of the name alone,
+ * and the file is opened by its name, if it still is no link. Else an O_PATH descriptor, which does
+ * not touch the file, is looked at and then opened for reading: three system calls more.
  */
 #ifndef WORKER_DOCROOT_H
 #define WORKER_DOCROOT_H
@@ -18,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "common/list.h"
 #include "common/str.h"
@@ -25,6 +27,7 @@
 #include "worker/file_watch.h"
 
 struct pairs;
+struct ways;
 
 /* How one route reads its files. Strings are borrowed for the docroot's life. */
 struct docroot_options {
@@ -73,26 +76,28 @@ struct docroot_answer {
     unsigned
         status; /* DOCROOT_FILE, DOCROOT_DIRECTORY, DOCROOT_LISTING, or an error: 403, 404, 500, 503 */
     int fd;     /* DOCROOT_FILE: open for reading, the caller's; else -1 */
-    struct stat st;  /* DOCROOT_FILE */
-    struct str name; /* DOCROOT_FILE: of the file itself; borrows the path or the options */
-    int error;       /* errno behind an error status; 0: none */
+    struct stat st; /* DOCROOT_FILE: of the path; another file may be open if it was replaced */
+    struct timespec seen_at; /* CLOCK_REALTIME, from before `st` */
+    struct str name;         /* DOCROOT_FILE: of the file itself; borrows the path or the options */
+    int error;               /* errno behind an error status; 0: none */
 };
 
 /*
- * What a clean path leads to. It is recorded in `trail` before it is looked up; `watch` may be
+ * What a clean path leads to. It is recorded in `trail` before it is looked up; `ways` may be
  * NULL. *is_watched tells whether all of it is.
  */
-struct docroot_answer docroot_find(const struct docroot *root, struct str path,
-                                   struct file_watch *watch, struct trail *trail, bool *is_watched);
+struct docroot_answer docroot_find(const struct docroot *root, struct str path, struct ways *ways,
+                                   struct trail *trail, bool *is_watched);
 
 /*
- * The file beside the one that `found` is the answer for, whose name has `suffix` more; recorded
- * in `trail` too. DOCROOT_FILE, or any other status when there is none that could be sent.
+ * The file beside the one that `found` is the answer for, whose name has the suffix of `encoding`
+ * more; the trail hears of it. DOCROOT_FILE, or any other status when there is none that could be
+ * sent.
  */
 struct docroot_answer docroot_find_beside(const struct docroot *root, struct str path,
-                                          const struct docroot_answer *found, struct str suffix,
-                                          struct file_watch *watch, struct trail *trail,
-                                          bool *is_watched);
+                                          const struct docroot_answer *found,
+                                          enum encoding encoding, struct ways *ways,
+                                          struct trail *trail, bool *is_watched);
 
 /* Whether a segment starts with '.', other than a first one that is ".well-known" (RFC 8615). */
 bool docroot_hides(struct str path);

@@ -219,7 +219,8 @@ static void add_encoding(struct buf *out, const struct finding *f, const char *n
         buf_printf(out, "%-*s identity\n", NAME_COLUMN, "encoding");
         return;
     }
-    beside = docroot_find_beside(f->root, f->path, &f->answer, suffix, NULL, &unused, &is_watched);
+    beside =
+        docroot_find_beside(f->root, f->path, &f->answer, encoding, NULL, &unused, &is_watched);
     if (beside.fd >= 0)
         close(beside.fd);
     if (beside.status == DOCROOT_FILE)

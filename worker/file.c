@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "common/put.h"
 #include "common/xmalloc.h"
 #include "config/shapes.h"
 #include "worker/encoding.h"
@@ -59,12 +60,21 @@ static void write_etag(struct file *f, const struct stat *st, bool is_weak)
 {
     struct timespec time = st->st_ctim;
     uint64_t time_ns = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-    const char *name = encoding_name(f->encoding).p;
+    struct str name = encoding_name(f->encoding);
+    char *p = f->etag;
 
-    f->etag_n = (unsigned)snprintf(f->etag, sizeof(f->etag), "%s\"%llx-%llx-%llx%s%s\"",
-                                   is_weak ? "W/" : "", (unsigned long long)st->st_ino,
-                                   (unsigned long long)st->st_size, (unsigned long long)time_ns,
-                                   name[0] != '\0' ? "-" : "", name);
+    p = put_str(p, is_weak ? STR("W/\"") : STR("\""));
+    p = put_hex(p, st->st_ino);
+    *p++ = '-';
+    p = put_hex(p, (uint64_t)st->st_size);
+    *p++ = '-';
+    p = put_hex(p, time_ns);
+    if (name.n > 0)
+        *p++ = '-';
+    p = put_str(p, name);
+    *p++ = '"';
+    f->etag_n = (unsigned)(p - f->etag);
+    *p = '\0';
 }
 
 static void drop_head(struct file *f)
@@ -202,6 +212,12 @@ static ssize_t read_all(int fd, char *to, size_t n)
     return (ssize_t)at;
 }
 
+static bool is_same_version(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           is_same_time(a->st_mtim, b->st_mtim) && is_same_time(a->st_ctim, b->st_ctim);
+}
+
 enum read_result { READ_WHOLE, READ_CHANGED, READ_FAILED };
 
 /* A body counts only if the file was the same before and after it was read. */
@@ -212,50 +228,64 @@ static enum read_result read_body(int fd, struct str name, const struct file_opt
     size_t size = (size_t)before->st_size;
     char *body = allocate(out, name, options, size);
     ssize_t got = read_all(fd, body, size);
+    int saved_errno = errno;
+    enum read_result result = READ_WHOLE;
 
-    if (got < 0 || fstat(fd, &after) < 0) {
-        free(*out);
-        *out = NULL;
-        return READ_FAILED;
+    if (fstat(fd, &after) < 0) {
+        saved_errno = errno;
+        result = READ_FAILED;
+    } else if (!is_same_version(before, &after)) {
+        result = READ_CHANGED;
+    } else if (got < 0) {
+        result = READ_FAILED;
+    } else if ((size_t)got != size) {
+        result = READ_CHANGED;
     }
-    if ((size_t)got != size || after.st_size != before->st_size ||
-        !is_same_time(after.st_mtim, before->st_mtim) ||
-        !is_same_time(after.st_ctim, before->st_ctim)) {
-        free(*out);
-        *out = NULL;
-        return READ_CHANGED;
+    if (result == READ_WHOLE) {
+        (*out)->body = body;
+        return result;
     }
-    (*out)->body = body;
-    return READ_WHOLE;
+    free(*out);
+    *out = NULL;
+    errno = saved_errno;
+    return result;
 }
 
-struct file *file_new(int fd, struct str name, const struct file_options *options)
+/* What is open now, which may be another file than the one that was looked at. */
+static int look_again(int fd, struct stat *st, struct timespec *seen_at)
+{
+    clock_gettime(CLOCK_REALTIME, seen_at);
+    if (fstat(fd, st) < 0)
+        return -1;
+    if (S_ISREG(st->st_mode))
+        return 0;
+    errno = EACCES;
+    return -1;
+}
+
+struct file *file_new(int fd, const struct stat *st, struct timespec seen_at, struct str name,
+                      const struct file_options *options)
 {
     struct file *f = NULL;
-    struct timespec now;
-    struct stat st;
+    struct stat now = *st;
     int saved_errno;
 
-    for (int i = 0; i < READ_TRIES; i++) {
-        enum read_result result;
+    for (int i = 0; i < READ_TRIES && (uint64_t)now.st_size <= options->small_bytes; i++) {
+        enum read_result result = read_body(fd, name, options, &now, &f);
 
-        clock_gettime(CLOCK_REALTIME, &now);
-        if (fstat(fd, &st) < 0)
-            goto fail;
-        if ((uint64_t)st.st_size > options->small_bytes)
-            break;
-        result = read_body(fd, name, options, &st, &f);
-        if (result == READ_FAILED)
-            goto fail;
         if (result == READ_WHOLE) {
             close(fd);
-            return describe(f, &st, now, options);
+            return describe(f, &now, seen_at, options);
         }
+        if (result == READ_FAILED || look_again(fd, &now, &seen_at) < 0)
+            goto fail;
     }
     /* Large, or never still while we read: sent through the descriptor, and checked as it goes. */
+    if (look_again(fd, &now, &seen_at) < 0)
+        goto fail;
     allocate(&f, name, options, 0);
     f->fd = fd;
-    return describe(f, &st, now, options);
+    return describe(f, &now, seen_at, options);
 
 fail:
     saved_errno = errno;

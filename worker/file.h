@@ -77,9 +77,11 @@ struct file_options {
 
 /*
  * The regular file behind `fd`, which is taken in any case, with one reference for the caller. Its
- * `name` tells the media type. NULL: errno of fstat(2) or read(2).
+ * `name` tells the media type. `st` is what was seen of it (or of another one, if that was replaced
+ * before it was opened) at `seen_at` (CLOCK_REALTIME) or later. NULL: errno of fstat(2) or read(2).
  */
-struct file *file_new(int fd, struct str name, const struct file_options *options);
+struct file *file_new(int fd, const struct stat *st, struct timespec seen_at, struct str name,
+                      const struct file_options *options);
 
 /* Whether the inode with `st` still is what `f` holds. Its ctime moves with every change. */
 bool file_is_version(const struct file *f, const struct stat *st);

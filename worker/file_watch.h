@@ -6,10 +6,11 @@
  * through. These pairs of folder and name are the answer's *trail*. A negative answer has one
  * too, up to the first name that is missing: it becomes wrong when that name appears. The folders
  * are watched, an event names a folder and a name, and a hash from there to the trails makes it
- * cost as much as answers really change, however many share the folder.
+ * cost as much as answers really change, however many share the folder. Which names those are
+ * is found by file_walk.h, or known already (ways.h). A name that ends as an encoded file's does
+ * ("b.html.br") is also an event of the name without it.
  *
- *     if (!file_watch_follow(watch, &trail, root_fd, "a/b.html"))
- *         ...                             // not all of it can be watched: check by age
+ *     file_watch_add(watch, &trail, folder_fd, STR("b.html"), WATCH_FOLDER);
  *     fd = open(...)                      // what changes from here on is seen
  *
  *     while (file_watch_read(watch))      // the descriptor is readable
@@ -32,10 +33,15 @@
 struct file_watch;
 struct trail_link; /* one (folder, name) of a trail */
 
+struct way;
+
+enum trail_owner { TRAIL_OF_ENTRY, TRAIL_OF_ROOT, TRAIL_OF_WAY };
+
 /* A zeroed struct is an empty trail. Must not move while it has links. */
 struct trail {
     struct trail_link *first; /* owned */
-    unsigned owner;           /* the caller's: tells what the trail is part of */
+    struct way *way;          /* of ways.h: what is not ours is dropped by ways_drop(); else NULL */
+    enum trail_owner owner;   /* what the trail is part of */
 };
 
 /* `expected`: about how many names will be watched. NULL: errno of inotify_init1(2). */
@@ -47,27 +53,32 @@ int file_watch_fd(const struct file_watch *watch);
 /* Folders (and hard-linked files) that are watched. */
 size_t file_watch_count(const struct file_watch *watch);
 
-/*
- * Adds to the trail all that the look-up of `path` (relative, not leaving the root) below
- * `root_fd` goes through. Call it before that look-up. False: something on the way cannot be
- * watched (no permission, no watch left, a file system that other machines write to).
- */
-bool file_watch_follow(struct file_watch *watch, struct trail *trail, int root_fd,
-                       const char *path);
+enum watch_kind {
+    WATCH_FOLDER, /* all that can change what a path through it leads to */
+    WATCH_FILE,   /* the same of a file itself: other names of it may be written through */
+    WATCH_LINKS,  /* names that come and go */
+    WATCH_MOVES,  /* that it is moved or deleted itself */
+};
 
 /*
- * Adds the name `base` + `suffix` wherever the trail has the name `base`: files beside the one that
- * it leads to, which are not there yet. (One that is there may be a link, and is followed.) False:
- * the trail has no such name.
+ * Watches what `fd` (O_PATH) stands for and adds `name` in it ("": it itself) to the trail. Returns
+ * the kernel's number of the watch. -1: it cannot be watched (no permission, no watch left).
  */
-bool file_watch_beside(struct file_watch *watch, struct trail *trail, struct str base,
-                       struct str suffix);
+int file_watch_add(struct file_watch *watch, struct trail *trail, int fd, struct str name,
+                   enum watch_kind kind);
+/* The same where it is watched already: `wd` is what file_watch_add() returned for another trail
+   that still is. */
+void file_watch_add_name(struct file_watch *watch, struct trail *trail, int wd, struct str name);
 
-/*
- * Adds the symbolic links on the way to the folder `path` (absolute), and that it or a folder above
- * it is moved or deleted. False: not all of that can be watched.
- */
-bool file_watch_follow_links(struct file_watch *watch, struct trail *trail, const char *path);
+/* As if an event had told that all names of the watch `wd` have changed. */
+void file_watch_touch(struct file_watch *watch, int wd);
+
+/* The set of encodings whose suffixes names in the folder had that events told of since it is
+   watched. */
+unsigned file_watch_encoded(const struct file_watch *watch, int wd);
+
+/* Moves all that `from` depends on to `to`. */
+void trail_take(struct trail *to, struct trail *from);
 
 /* Forgets a trail; folders that no trail needs any more are no longer watched. */
 void trail_drop(struct file_watch *watch, struct trail *trail);

@@ -141,21 +141,33 @@ static void advance(struct out *out, size_t n)
     }
 }
 
-/* All chunks in memory up to the next one that is not. */
-static ssize_t send_memory(struct out *out, struct conn *c, bool then_closes)
+/* All chunks in memory up to the next one that is not; *asked becomes how many bytes these are. */
+static ssize_t send_memory(struct out *out, struct conn *c, bool then_closes, size_t *asked)
 {
     struct iovec iov[OUT_CHUNKS];
     int count = 0;
     unsigned at = out->first;
 
-    for (; at < out->count && out->chunks[at].p != NULL && count < OUT_CHUNKS; at++)
+    *asked = 0;
+    for (; at < out->count && out->chunks[at].p != NULL && count < OUT_CHUNKS; at++) {
         iov[count++] = (struct iovec){ (void *)(uintptr_t)out->chunks[at].p, out->chunks[at].n };
+        *asked += out->chunks[at].n;
+    }
     return c->listener->transport->write(c, iov, count, at < out->count || then_closes);
+}
+
+/*
+ * To ask a socket that took less than all what it then says would be a system call for nothing, or
+ * two. If it was not full, the poll tells that there is room.
+ */
+static bool was_short(ssize_t n, size_t asked)
+{
+    return n >= 0 && (size_t)n < asked;
 }
 
 /* One stretch of memory that leaves whole, as most responses do. False: the long way. */
 static bool send_at_once(struct out *out, struct conn *c, bool then_closes, size_t *budget,
-                         uint64_t *sent)
+                         uint64_t *sent, enum out_result *result)
 {
     struct out_chunk *chunk = &out->chunks[out->first];
     struct iovec iov = { (void *)(uintptr_t)chunk->p, chunk->n };
@@ -167,35 +179,40 @@ static bool send_at_once(struct out *out, struct conn *c, bool then_closes, size
     n = c->listener->transport->write(c, &iov, 1, then_closes);
     if (n < 0)
         return false;
-    *sent = (uint64_t)n;
+    *sent += (uint64_t)n;
     *budget -= (size_t)n;
-    if ((size_t)n < chunk->n) {
+    if (was_short(n, chunk->n)) {
         advance(out, (size_t)n);
-        return false;
+        *result = OUT_BLOCKED;
+        return true;
     }
     out->first = out->count = 0;
     out->used = 0;
+    *result = OUT_SENT;
     return true;
 }
 
 enum out_result out_send(struct out *out, struct conn *c, bool then_closes, size_t *budget,
                          uint64_t *sent)
 {
-    if (send_at_once(out, c, then_closes, budget, sent))
-        return OUT_SENT;
+    enum out_result result;
+
+    if (send_at_once(out, c, then_closes, budget, sent, &result))
+        return result;
     while (!out_is_empty(out)) {
         struct out_chunk *chunk = &out->chunks[out->first];
+        size_t asked;
         ssize_t n;
 
         if (*budget == 0)
             return OUT_TURN_OVER;
         if (chunk->p != NULL) {
-            n = send_memory(out, c, then_closes);
+            n = send_memory(out, c, then_closes, &asked);
         } else {
             if (!file_is_unchanged(chunk->file))
                 return OUT_FILE_CHANGED;
-            n = c->listener->transport->send_file(c, chunk->file->fd, chunk->offset,
-                                                  chunk->n < *budget ? chunk->n : *budget);
+            asked = chunk->n < *budget ? chunk->n : *budget;
+            n = c->listener->transport->send_file(c, chunk->file->fd, chunk->offset, asked);
             if (n == 0) /* shorter than its fstat said: cut behind our back */
                 return OUT_FILE_CHANGED;
             if (n < 0 && (errno == EIO || errno == EINVAL || errno == ENOMEM))
@@ -209,6 +226,8 @@ enum out_result out_send(struct out *out, struct conn *c, bool then_closes, size
         *sent += (uint64_t)n;
         *budget -= (size_t)n < *budget ? (size_t)n : *budget;
         advance(out, (size_t)n);
+        if (was_short(n, asked))
+            return OUT_BLOCKED;
     }
     out->first = out->count = 0;
     out->used = 0;

@@ -1,7 +1,8 @@
 /*
  * transport - the seam between a connection and its socket: plain TCP or Unix today, TLS later.
  *
- * All functions return what their system call returns, with errno; EAGAIN means wait.
+ * All functions return what their system call returns, with errno; EAGAIN means wait, and so does a
+ * write or send_file of less than it was asked for.
  */
 #ifndef WORKER_TRANSPORT_H
 #define WORKER_TRANSPORT_H

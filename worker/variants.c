@@ -74,7 +74,7 @@ static void take_beside(struct file *f, enum encoding encoding, const struct doc
     }
     encoded.encoding = encoding;
     variants_drop(f, encoding);
-    v = file_new(a->fd, a->name, &encoded);
+    v = file_new(a->fd, &a->st, a->seen_at, a->name, &encoded);
     if (v == NULL)
         return;
     f->choices.encoded[encoding] = v;
@@ -90,7 +90,7 @@ static bool may_be_made(const struct file *f, const struct docroot_options *opti
 
 void variants_load(struct file *f, bool is_kept, const struct docroot *root, struct str path,
                    const struct docroot_answer *found, const struct file_options *options,
-                   struct file_watch *watch, struct trail *trail, bool *is_watched)
+                   struct ways *ways, struct trail *trail, bool *is_watched)
 {
     unsigned wanted = is_encoded_name(found->name) ? 0 : root->options.precompressed;
     struct docroot_answer a;
@@ -101,8 +101,7 @@ void variants_load(struct file *f, bool is_kept, const struct docroot *root, str
 
         a.status = 404;
         if ((wanted & ENCODING_BIT(i)) != 0)
-            a = docroot_find_beside(root, path, found, encoding_suffix(encoding), watch, trail,
-                                    is_watched);
+            a = docroot_find_beside(root, path, found, encoding, ways, trail, is_watched);
         if (a.status == DOCROOT_FILE && !is_of_version(&a.st, f)) {
             close(a.fd);
             a.status = 404;

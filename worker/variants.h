@@ -3,9 +3,9 @@
  * (a.css.br for a.css), and those that may be made of it.
  *
  * One that is older than the file, by mtime, was made of another version and is not used. Nor is an
- * empty one of a file that is not empty: whoever made it was interrupted. What lies beside is on
- * the trail of the file's entry, so that all of this is decided anew when such a file comes,
- * changes or goes.
+ * empty one of a file that is not empty: whoever made it was interrupted. An event of what lies
+ * beside a file touches the file's entry (file_watch.h), so that all of this is decided anew when
+ * such a file comes, changes or goes.
  */
 #ifndef WORKER_VARIANTS_H
 #define WORKER_VARIANTS_H
@@ -19,7 +19,7 @@
  */
 void variants_load(struct file *f, bool is_kept, const struct docroot *root, struct str path,
                    const struct docroot_answer *found, const struct file_options *options,
-                   struct file_watch *watch, struct trail *trail, bool *is_watched);
+                   struct ways *ways, struct trail *trail, bool *is_watched);
 
 /* Drops an encoding, and the work on it. */
 void variants_drop(struct file *f, enum encoding encoding);

@@ -440,3 +440,39 @@ Test(process, leaks_no_descriptor_to_its_workers_or_over_reloads)
     command_fini(&after);
     server_close(&s);
 }
+
+/* The process's share of all pages that it has in memory. */
+static unsigned long pss_kb(pid_t pid)
+{
+    unsigned long kb = 0;
+    struct buf text;
+    char path[64];
+    const char *at;
+
+    snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+    text = file_read(path);
+    buf_add_char(&text, '\0');
+    at = strstr(text.p, "\nPss:");
+    cr_assert_not_null(at, "%s", path);
+    cr_assert_eq(sscanf(at, " Pss: %lu kB", &kb), 1);
+    buf_fini(&text);
+    return kb;
+}
+
+Test(process, needs_little_memory_before_it_has_files)
+{
+    enum { MOST_KB = 4096 };
+    pid_t pids[SERVER_WORKERS_MAX];
+    unsigned long master, worker;
+    struct server s;
+
+    if (SLOWNESS > 1)
+        cr_skip_test("what a sanitizer needs is not ours");
+    server_open(&s);
+    server_start(&s, "workers: 1\n");
+    cr_assert_eq(server_workers(&s, pids), 1);
+    master = pss_kb(s.pid);
+    worker = pss_kb(pids[0]);
+    cr_expect_leq(master + worker, MOST_KB, "master %lu KB, worker %lu KB", master, worker);
+    server_close(&s);
+}

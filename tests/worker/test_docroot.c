@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "tests/worker/temp_folder.h"
+#include "worker/ways.h"
 
 static char *const no_watch_index[] = { "index.html", "index.htm" };
 
@@ -13,6 +14,8 @@ static char *const no_watch_index[] = { "index.html", "index.htm" };
 struct place {
     struct temp_folder t;
     struct docroot root;
+    struct file_watch *watch;
+    struct ways *ways; /* NULL: nothing is watched */
 };
 
 static void site_init(struct place *s, bool has_openat2)
@@ -55,11 +58,22 @@ static void site_init(struct place *s, bool has_openat2)
     MUST(docroot_open(&s->root, &options) == 0);
     if (!has_openat2)
         s->root.has_openat2 = false;
+    s->watch = NULL;
+    s->ways = NULL;
+}
+
+static void site_watch(struct place *s)
+{
+    s->watch = file_watch_new(16);
+    MUST(s->watch != NULL);
+    s->ways = ways_new(s->watch, 16);
 }
 
 static void site_fini(struct place *s)
 {
     docroot_close(&s->root);
+    ways_free(&s->ways);
+    file_watch_free(&s->watch);
     temp_folder_fini(&s->t);
 }
 
@@ -67,7 +81,7 @@ static struct docroot_answer find(const struct place *s, const char *path, char 
 {
     struct trail trail = { 0 };
     bool is_watched;
-    struct docroot_answer a = docroot_find(&s->root, str_of(path), NULL, &trail, &is_watched);
+    struct docroot_answer a = docroot_find(&s->root, str_of(path), s->ways, &trail, &is_watched);
 
     text[0] = '\0';
     if (a.fd >= 0) {
@@ -76,7 +90,9 @@ static struct docroot_answer find(const struct place *s, const char *path, char 
         text[n > 0 ? n : 0] = '\0';
         close(a.fd);
     }
-    cr_expect(is_watched == (trail.first != NULL) || a.status == 404, "%s", path);
+    cr_expect(is_watched == (s->ways != NULL) || a.status == 404, "%s", path);
+    if (s->ways != NULL)
+        ways_drop(s->ways, &trail);
     return a;
 }
 
@@ -127,32 +143,50 @@ static const struct {
     { "dots that path_clean would have removed", "/../secret.txt", 404, NULL, 0 },
 };
 
-static void check_rows(bool has_openat2)
+static void check_rows(struct place *s)
 {
-    struct place s;
-
-    site_init(&s, has_openat2);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        bool is_refused = !has_openat2 && rows[i].without_openat2 == LINKS;
+        bool is_refused = !s->root.has_openat2 && rows[i].without_openat2 == LINKS;
         unsigned expect = is_refused ? 404 : rows[i].status;
         char text[64];
-        struct docroot_answer a = find(&s, rows[i].path, text, sizeof(text));
+        struct docroot_answer a = find(s, rows[i].path, text, sizeof(text));
 
         cr_expect_eq(a.status, expect, "%s: %s gives %u", rows[i].why, rows[i].path, a.status);
         if (expect == 200)
             cr_expect_str_eq(text, rows[i].text, "%s", rows[i].why);
     }
-    site_fini(&s);
 }
 
 Test(docroot, leads_each_path_to_its_answer)
 {
-    check_rows(true);
+    struct place s;
+
+    site_init(&s, true);
+    check_rows(&s);
+    site_fini(&s);
+}
+
+Test(docroot, leads_there_by_ways_that_are_known_too)
+{
+    struct place s;
+
+    site_init(&s, true);
+    site_watch(&s);
+    check_rows(&s);
+    check_rows(&s);
+    site_fini(&s);
 }
 
 Test(docroot, follows_no_link_where_the_kernel_lacks_openat2)
 {
-    check_rows(false);
+    struct place s;
+
+    site_init(&s, false);
+    check_rows(&s);
+    site_watch(&s);
+    check_rows(&s);
+    check_rows(&s);
+    site_fini(&s);
 }
 
 /* The wall itself, without the rule for names that start with a dot before it. */
@@ -246,6 +280,8 @@ Test(docroot, neither_waits_for_nor_wakes_the_writer_of_a_fifo)
     int fd;
 
     site_init(&s, true);
+    cr_expect_eq(find(&s, "/fifo", text, sizeof(text)).status, 403);
+    site_watch(&s);
     cr_expect_eq(find(&s, "/fifo", text, sizeof(text)).status, 403);
     /* Nobody reads it, so a writer still has to wait. */
     fd = open(temp_at(&s.t, "www/fifo"), O_WRONLY | O_NONBLOCK);

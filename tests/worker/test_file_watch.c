@@ -1,4 +1,4 @@
-#include "worker/file_watch.h"
+#include "worker/file_walk.h"
 
 #include "tests/worker/temp_folder.h"
 
@@ -54,10 +54,10 @@ static unsigned touched_by(struct bench *b, void (*change)(struct temp_folder *)
     unsigned touched = 0;
 
     for (size_t i = 0; i < 5; i++)
-        cr_expect(file_watch_follow(b->watch, &trails[i], b->root_fd, followed[i]));
+        cr_expect(file_walk(b->watch, &trails[i], b->root_fd, followed[i]));
     is_touched(b, NULL); /* what earlier changes left */
     for (size_t i = 0; i < 5; i++)
-        cr_expect(file_watch_follow(b->watch, &trails[i], b->root_fd, followed[i]));
+        cr_expect(file_walk(b->watch, &trails[i], b->root_fd, followed[i]));
     change(&b->t);
     while (file_watch_read(b->watch)) {
         struct trail *at;
@@ -178,7 +178,7 @@ Test(file_watch, follows_symbolic_links_by_every_hop)
         temp_symlink(&b.t, "two/b", "www/one");
         temp_symlink(&b.t, "a", "www/two");
         temp_symlink(&b.t, "../../a/./b//c.txt", "www/a/b/link");
-        cr_expect(file_watch_follow(b.watch, &trail, b.root_fd, "one/link"));
+        cr_expect(file_walk(b.watch, &trail, b.root_fd, "one/link"));
         snprintf(name, sizeof(name), "www/%s", swapped[i]);
         temp_swap_symlink(&b.t, "elsewhere", name);
         cr_expect(is_touched(&b, &trail), "%s", swapped[i]);
@@ -196,7 +196,7 @@ Test(file_watch, sees_writes_to_the_file_at_the_end_of_links)
     bench_init(&b);
     temp_symlink(&b.t, "two/b", "www/one");
     temp_symlink(&b.t, "a", "www/two");
-    cr_expect(file_watch_follow(b.watch, &trail, b.root_fd, "one/c.txt"));
+    cr_expect(file_walk(b.watch, &trail, b.root_fd, "one/c.txt"));
     rewrite(&b.t);
     cr_expect(is_touched(&b, &trail));
     bench_fini(&b);
@@ -209,7 +209,7 @@ Test(file_watch, sees_writes_before_the_writer_closes)
     int fd;
 
     bench_init(&b);
-    cr_expect(file_watch_follow(b.watch, &trail, b.root_fd, "a/d.txt"));
+    cr_expect(file_walk(b.watch, &trail, b.root_fd, "a/d.txt"));
     fd = open(temp_at(&b.t, "www/a/d.txt"), O_WRONLY);
     MUST(write(fd, "x", 1) == 1);
     cr_expect(is_touched(&b, &trail));
@@ -228,7 +228,7 @@ Test(file_watch, sees_writes_through_another_hard_link)
     old = strdup(temp_at(&b.t, "www/a/d.txt"));
     MUST(link(old, temp_at(&b.t, "outside.txt")) == 0);
     free(old);
-    cr_expect(file_watch_follow(b.watch, &trail, b.root_fd, "a/d.txt"));
+    cr_expect(file_walk(b.watch, &trail, b.root_fd, "a/d.txt"));
     temp_write(&b.t, "outside.txt", "written from outside");
     cr_expect(is_touched(&b, &trail));
     bench_fini(&b);
@@ -244,7 +244,7 @@ Test(file_watch, stops_at_links_that_leave_the_root_and_sees_them_change)
 
         bench_init(&b);
         temp_symlink(&b.t, targets[i], "www/a/link"); /* "b" is a folder inside */
-        cr_expect(file_watch_follow(b.watch, &trail, b.root_fd, "a/link/passwd"), "%s", targets[i]);
+        cr_expect(file_walk(b.watch, &trail, b.root_fd, "a/link/passwd"), "%s", targets[i]);
         cr_expect_leq(file_watch_count(b.watch), 3, "%s: nothing outside is watched", targets[i]);
         temp_swap_symlink(&b.t, "b", "www/a/link");
         cr_expect(is_touched(&b, &trail), "%s", targets[i]);
@@ -260,7 +260,7 @@ Test(file_watch, comes_back_from_links_in_a_ring)
     bench_init(&b);
     temp_symlink(&b.t, "y", "www/x");
     temp_symlink(&b.t, "x", "www/y");
-    cr_expect(file_watch_follow(b.watch, &trail, b.root_fd, "x"));
+    cr_expect(file_walk(b.watch, &trail, b.root_fd, "x"));
     temp_swap_symlink(&b.t, "a/d.txt", "www/y");
     cr_expect(is_touched(&b, &trail));
     bench_fini(&b);
@@ -278,7 +278,7 @@ Test(file_watch, leaves_paths_too_deep_to_the_clock)
     temp_mkdir(&b.t, "www/x");
     snprintf(b.t.at, sizeof(b.t.at), "www/%s", path);
     temp_mkdir(&b.t, strdupa(b.t.at));
-    cr_expect_not(file_watch_follow(b.watch, &trail, b.root_fd, path));
+    cr_expect_not(file_walk(b.watch, &trail, b.root_fd, path));
     trail_drop(b.watch, &trail);
     cr_expect_eq(file_watch_count(b.watch), 0);
     bench_fini(&b);
@@ -291,7 +291,7 @@ Test(file_watch, does_not_trust_file_systems_without_events)
     int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     bench_init(&b);
-    cr_expect_not(file_watch_follow(b.watch, &trail, proc, "self/status"));
+    cr_expect_not(file_walk(b.watch, &trail, proc, "self/status"));
     cr_expect_eq(trail.first, NULL);
     close(proc);
     bench_fini(&b);
@@ -306,7 +306,7 @@ Test(file_watch, watches_a_folder_once_for_all_its_trails)
     bench_init(&b);
     for (int i = 0; i < 200; i++) {
         snprintf(name, sizeof(name), "a/%d", i);
-        cr_expect(file_watch_follow(b.watch, &trails[i], b.root_fd, name));
+        cr_expect(file_walk(b.watch, &trails[i], b.root_fd, name));
     }
     cr_expect_eq(file_watch_count(b.watch), 2);
     temp_write(&b.t, "www/a/77", "one of them");
@@ -326,7 +326,7 @@ Test(file_watch, lets_a_trail_be_followed_again)
 
     bench_init(&b);
     for (int i = 0; i < 3; i++)
-        file_watch_follow(b.watch, &trail, b.root_fd, "a/d.txt");
+        file_walk(b.watch, &trail, b.root_fd, "a/d.txt");
     delete (&b.t);
     cr_expect(is_touched(&b, &trail));
     cr_expect_eq(file_watch_count(b.watch), 0);
@@ -348,8 +348,8 @@ Test(file_watch, takes_everything_for_changed_after_an_overflow)
     if (limit > 200000)
         cr_skip_test("this machine's queue of events is too long to fill");
     bench_init(&b);
-    file_watch_follow(b.watch, &trails[0], b.root_fd, "a/b/c.txt");
-    file_watch_follow(b.watch, &trails[1], b.root_fd, "a/d.txt");
+    file_walk(b.watch, &trails[0], b.root_fd, "a/b/c.txt");
+    file_walk(b.watch, &trails[1], b.root_fd, "a/d.txt");
     for (unsigned i = 0; i <= limit / 2; i++) { /* two events that are not alike, so never merged */
         temp_write(&b.t, "www/a/other", "");
         MUST(unlink(temp_at(&b.t, "www/a/other")) == 0);
@@ -375,7 +375,7 @@ Test(file_watch, sees_the_links_on_the_way_to_a_root)
     temp_write(&b.t, "releases/2/www/index.html", "2");
     temp_symlink(&b.t, "releases/1", "current");
     snprintf(path, sizeof(path), "%s", temp_at(&b.t, "current/www"));
-    file_watch_follow_links(b.watch, &trail, path);
+    file_walk_links(b.watch, &trail, path);
     cr_expect_eq(file_watch_count(b.watch), 5, "/tmp, the folder in it, releases, 1 and www");
     temp_write(&b.t, "unrelated", "");
     temp_write(&b.t, "releases/1/www/unrelated", "");
@@ -383,14 +383,14 @@ Test(file_watch, sees_the_links_on_the_way_to_a_root)
     temp_swap_symlink(&b.t, "releases/2", "current");
     cr_expect(is_touched(&b, &trail));
 
-    file_watch_follow_links(b.watch, &trail, path);
+    file_walk_links(b.watch, &trail, path);
     temp_rename(&b.t, "releases/2/www", "releases/2/was-www");
     cr_expect(is_touched(&b, &trail), "the root itself was moved");
-    file_watch_follow_links(b.watch, &trail, path);
+    file_walk_links(b.watch, &trail, path);
     temp_rename(&b.t, "releases/2/was-www", "releases/2/www");
     cr_expect(is_touched(&b, &trail), "the root is back");
 
-    cr_expect(file_watch_follow_links(b.watch, &trail, path));
+    cr_expect(file_walk_links(b.watch, &trail, path));
     temp_rename(&b.t, "releases", "was-releases");
     cr_expect(is_touched(&b, &trail), "a folder above the root was moved");
     trail_drop(b.watch, &trail);
@@ -403,7 +403,7 @@ Test(file_watch, wakes_its_descriptor)
     struct trail trail = { 0 };
 
     bench_init(&b);
-    file_watch_follow(b.watch, &trail, b.root_fd, "a/d.txt");
+    file_walk(b.watch, &trail, b.root_fd, "a/d.txt");
     cr_expect_not(temp_wait_readable(file_watch_fd(b.watch), 0));
     cr_expect_not(file_watch_read(b.watch));
     delete (&b.t);

@@ -136,6 +136,65 @@ Test(out, detaches_what_a_full_socket_leaves_and_loses_no_byte)
     free(body);
 }
 
+static unsigned calls;
+
+static ssize_t count_write(struct conn *c, struct iovec *iov, int count, bool has_more)
+{
+    calls++;
+    return transport_plain.write(c, iov, count, has_more);
+}
+
+static ssize_t count_send_file(struct conn *c, int fd, off_t offset, size_t n)
+{
+    calls++;
+    return transport_plain.send_file(c, fd, offset, n);
+}
+
+/* Removed as soon as it is made; holes will do. */
+static struct file *disk_file(size_t n)
+{
+    char path[] = "/tmp/remuda-test-XXXXXX";
+    struct file *f = calloc(1, sizeof(*f));
+    struct stat st;
+
+    f->fd = mkstemp(path);
+    cr_assert(f->fd >= 0 && unlink(path) == 0 && ftruncate(f->fd, (off_t)n) == 0 &&
+              fstat(f->fd, &st) == 0);
+    f->refs = 2;
+    f->size = st.st_size;
+    f->mtime = st.st_mtim;
+    return f;
+}
+
+Test(out, does_not_ask_a_full_socket_what_it_has_said)
+{
+    const struct transport counted = { .write = count_write, .send_file = count_send_file };
+    struct listener listener = { .transport = &counted };
+    struct file *files[2] = { memory_file(4 << 20), disk_file(4 << 20) };
+
+    for (int i = 0; i < 2; i++) {
+        struct fixture f = set_up();
+        enum out_result result = OUT_BLOCKED;
+        uint64_t sent = 0;
+        size_t got = 0;
+
+        f.conn.listener = &listener;
+        out_add_file(f.out, files[i], 0, 4 << 20);
+        while (result == OUT_BLOCKED) {
+            calls = 0;
+            result = send_all(&f, f.out, &sent);
+            cr_expect_eq(calls, 1);
+            got += drain(f.peer);
+        }
+        cr_expect_eq(result, OUT_SENT);
+        cr_expect_eq(got, 4 << 20);
+        tear_down(&f);
+    }
+    close(files[1]->fd);
+    free(files[0]);
+    free(files[1]);
+}
+
 Test(out, stops_when_its_share_of_a_turn_is_used_up)
 {
     struct fixture f = set_up();
