@@ -171,6 +171,8 @@ static void change_watch(struct conn *c, int events)
 
     if (c->is_watched)
         ev_io_stop(loop, &c->io);
+    /* Who has room for more of a long answer comes after all who ask for one. */
+    ev_set_priority(&c->io, events == EV_WRITE ? -1 : 0);
     ev_io_modify(&c->io, events);
     ev_io_start(loop, &c->io);
     c->is_watched = true;
@@ -237,6 +239,8 @@ static enum outcome flush(struct conn *c, bool then_closes)
            what was held back. When the last read took all there was, there is none. */
         if (then_closes && !c->is_drained)
             c->listener->transport->shut_write(c);
+        if (c->out == NULL && sent <= TURN_SENT_BYTES)
+            w->quick_ms = w->clock.now_ms;
         out_free(&c->out);
         return GO_ON;
     case OUT_BLOCKED:
@@ -365,6 +369,18 @@ static enum outcome advance(struct conn *c)
     return GO_ON;
 }
 
+/*
+ * Large stretches of a file are cheapest by the byte, but who asks for little meanwhile waits: when
+ * there are such, downloads go on in small ones.
+ */
+static size_t turn_budget(const struct worker *w)
+{
+    size_t most = w->gen->config->sendfile_max_chunk_bytes;
+
+    return w->clock.now_ms - w->quick_ms < QUICK_MS && most > TURN_SENT_BYTES ? TURN_SENT_BYTES
+                                                                              : most;
+}
+
 /* `is_readable`: it waited for input, which is there. */
 static void drive(struct conn *c, bool is_readable)
 {
@@ -378,7 +394,7 @@ static void drive(struct conn *c, bool is_readable)
     list_remove(&c->runnable);
     w->turn_requests = 0;
     w->turn_read = 0;
-    w->turn_budget = w->gen->config->sendfile_max_chunk_bytes;
+    w->turn_budget = turn_budget(w);
     c->is_drained = false;
     if (c->out != NULL) {
         outcome = flush(c, false);

@@ -33,7 +33,9 @@ enum {
     BACKGROUND_JOBS = 64,
     PASSWORD_JOBS = 32,
     TURN_READ_BYTES = 256 * 1024, /* of one connection before others are due */
-    TURN_REQUESTS = 128,          /* answered for one connection before others are due */
+    TURN_REQUESTS = 32,           /* answered for one connection before others are due */
+    TURN_SENT_BYTES = 64 * 1024,  /* to one connection, while others get quick answers */
+    QUICK_MS = 20,                /* so long ago counts as "while" */
 };
 
 struct worker {
@@ -76,6 +78,7 @@ struct worker {
     unsigned turn_requests;
     size_t turn_read;   /* bytes */
     size_t turn_budget; /* bytes that may still be sent in this turn */
+    uint64_t quick_ms;  /* when a small response last left whole; CLOCK_MONOTONIC */
 
     /* who looks on, when an exchange is done; NULL: nobody */
     void (*observe)(void *observer, const struct exchange *x);
