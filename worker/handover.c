@@ -138,7 +138,9 @@ static void take(struct worker *w, const struct inbox_message *m, int fd)
 
     memcpy(&peer, &m->peer, sizeof(peer));
     counter_add(w->counters, COUNTER_CONNECTIONS_TAKEN_OVER, 1);
+    w->handover.is_taking = true;
     acceptor_serve(w, &m->listen, m->has_proxy_protocol, fd, &peer);
+    w->handover.is_taking = false;
     atomic_fetch_sub(&w->counters->assigned, 1); /* only now: it was counted all the time */
 }
 

@@ -41,6 +41,7 @@ struct handover {
     size_t peer_count;
     struct bundle_peer peers[INBOX_PEERS_MAX]; /* descriptors owned */
     uint64_t given;                            /* messages so far */
+    bool is_taking; /* what is driven now was just taken: the giver may still have a copy open */
     /* what on_tick() saw last time */
     uint64_t taken_before;
     int32_t assigned_before;
