@@ -11,14 +11,17 @@
 
 /*
  * On the wire a bundle is a list of descriptors: first a memfd with this header, the addresses,
- * the path and the text behind each other; then the listeners; then the logs. Both ends are one
- * binary, so structs travel as they are.
+ * the path and the text behind each other; then the listeners; then the logs; then the inbox and
+ * the peers'. Both ends are one binary, so structs travel as they are.
  */
 struct wire_header {
     uint64_t listener_count;
     uint64_t log_count;
     uint64_t path_bytes; /* 0: no path */
     uint64_t text_bytes;
+    uint64_t has_inbox;
+    uint64_t peer_count;
+    uint32_t peer_slots[INBOX_PEERS_MAX];
 };
 
 static void close_all(int *fds, size_t count)
@@ -33,6 +36,9 @@ void bundle_fini(struct bundle *b)
     if (b->owns_fds) {
         close_all(b->listener_fds, b->listener_count);
         close_all(b->log_fds, b->log_count);
+        close_all(&b->inbox_fd, b->has_inbox);
+        for (size_t i = 0; i < b->peer_count; i++)
+            close_all(&b->peers[i].fd, 1);
     }
     free(b->config_path);
     free(b->addresses);
@@ -85,12 +91,16 @@ static int write_memfd(const struct bundle *b)
         .log_count = b->log_count,
         .path_bytes = b->config_path != NULL ? strlen(b->config_path) : 0,
         .text_bytes = b->config_text.n,
+        .has_inbox = b->has_inbox,
+        .peer_count = b->peer_count,
     };
     struct buf wire = { 0 };
     int fd = memfd_create("remuda-config", MFD_CLOEXEC);
 
     if (fd < 0)
         return -1;
+    for (size_t i = 0; i < b->peer_count; i++)
+        header.peer_slots[i] = b->peers[i].slot;
     buf_add(&wire, (struct str){ (const char *)&header, sizeof(header) });
     buf_add(&wire,
             (struct str){ (const char *)b->addresses, b->listener_count * sizeof(*b->addresses) });
@@ -110,7 +120,7 @@ static int write_memfd(const struct bundle *b)
 int bundle_send(const struct bundle *b, int channel_fd)
 {
     struct message prepare = { .type = MESSAGE_PREPARE, .generation = b->generation };
-    size_t count = 1 + b->listener_count + b->log_count;
+    size_t count = 1 + b->listener_count + b->log_count + b->has_inbox + b->peer_count, at;
     int *fds, result, saved_errno, memfd = write_memfd(b);
 
     if (memfd < 0)
@@ -121,6 +131,11 @@ int bundle_send(const struct bundle *b, int channel_fd)
         memcpy(fds + 1, b->listener_fds, b->listener_count * sizeof(*fds));
     if (b->log_count > 0)
         memcpy(fds + 1 + b->listener_count, b->log_fds, b->log_count * sizeof(*fds));
+    at = 1 + b->listener_count + b->log_count;
+    if (b->has_inbox)
+        fds[at++] = b->inbox_fd;
+    for (size_t i = 0; i < b->peer_count; i++)
+        fds[at++] = b->peers[i].fd;
     result = fds_send(channel_fd, fds, count, &prepare);
     saved_errno = errno;
     free(fds);
@@ -140,8 +155,10 @@ static int decode(const char *p, size_t n, size_t fd_count, struct bundle *b)
     memcpy(&header, p, sizeof(header));
     p += sizeof(header);
     rest = n - sizeof(header);
-    if (header.listener_count > fd_count || header.log_count > fd_count ||
-        1 + header.listener_count + header.log_count != fd_count)
+    if (header.listener_count > fd_count || header.log_count > fd_count || header.has_inbox > 1 ||
+        header.peer_count > INBOX_PEERS_MAX ||
+        1 + header.listener_count + header.log_count + header.has_inbox + header.peer_count !=
+            fd_count)
         return -1;
     if (header.path_bytes > rest || header.text_bytes > rest ||
         header.listener_count * sizeof(struct address) + header.path_bytes + header.text_bytes !=
@@ -149,6 +166,10 @@ static int decode(const char *p, size_t n, size_t fd_count, struct bundle *b)
         return -1;
     b->listener_count = header.listener_count;
     b->log_count = header.log_count;
+    b->has_inbox = header.has_inbox;
+    b->peer_count = header.peer_count;
+    for (size_t i = 0; i < b->peer_count; i++)
+        b->peers[i] = (struct bundle_peer){ header.peer_slots[i], -1 };
     b->addresses = xmalloc(b->listener_count * sizeof(*b->addresses));
     memcpy(b->addresses, p, b->listener_count * sizeof(*b->addresses));
     p += b->listener_count * sizeof(*b->addresses);
@@ -162,6 +183,7 @@ static int fill(struct fd_list *list, struct bundle *b)
 {
     struct stat st;
     char *wire;
+    size_t at;
     int result;
 
     if (list->count == 0 || fstat(list->fds[0], &st) < 0 || !S_ISREG(st.st_mode))
@@ -177,6 +199,11 @@ static int fill(struct fd_list *list, struct bundle *b)
     b->log_fds = xmalloc(b->log_count * sizeof(int));
     memcpy(b->listener_fds, list->fds + 1, b->listener_count * sizeof(int));
     memcpy(b->log_fds, list->fds + 1 + b->listener_count, b->log_count * sizeof(int));
+    at = 1 + b->listener_count + b->log_count;
+    if (b->has_inbox)
+        b->inbox_fd = list->fds[at++];
+    for (size_t i = 0; i < b->peer_count; i++)
+        b->peers[i].fd = list->fds[at++];
     b->owns_fds = 1;
     close(list->fds[0]);
     list->count = 0; /* the bundle's now */

@@ -6,12 +6,20 @@
 #ifndef COMMON_BUNDLE_H
 #define COMMON_BUNDLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/address.h"
 #include "common/buf.h"
 #include "common/channel.h"
+#include "common/inbox.h"
+
+/* A sibling that connections can be handed to. */
+struct bundle_peer {
+    unsigned slot;
+    int fd; /* the giving end of its inbox; owned if owns_fds */
+};
 
 struct bundle {
     uint64_t generation;
@@ -22,6 +30,10 @@ struct bundle {
     int *listener_fds;         /* listening sockets, same order; owned if owns_fds */
     size_t log_count;
     int *log_fds; /* [0]: the error log, then config->access_logs in order; owned if owns_fds */
+    bool has_inbox;
+    int inbox_fd; /* the taking end of the slot's own; has_inbox; owned if owns_fds */
+    size_t peer_count;
+    struct bundle_peer peers[INBOX_PEERS_MAX];
     int owns_fds; /* received: bundle_fini() closes what was not taken (set to -1) */
 };
 

@@ -2,8 +2,8 @@
  * shared - the block of counters that the master and all workers map.
  *
  * One region per worker slot, aligned to cache lines, with a single writer: the worker in that
- * slot (the master between two workers). Readers take what they see, no locks. The memfd outlives
- * workers, so counters go on over a crash.
+ * slot (the master between two workers); `assigned` alone has more, and is atomic. Readers take
+ * what they see, no locks. The memfd outlives workers, so counters go on over a crash.
  */
 #ifndef COMMON_SHARED_H
 #define COMMON_SHARED_H
@@ -19,6 +19,10 @@ enum { SHARED_SLOTS_MAX = 1024 };
 /* One row makes the enum, the name and the meaning. */
 #define COUNTERS(X)                                                                        \
     X(CONNECTIONS_ACCEPTED, "connections_accepted", "connections accepted")                \
+    X(CONNECTIONS_HANDED_OVER, "connections_handed_over",                                  \
+      "new connections given to a sibling that had fewer")                                 \
+    X(CONNECTIONS_TAKEN_OVER, "connections_taken_over",                                    \
+      "connections that a sibling handed over, among the accepted")                        \
     X(CONNECTIONS_CLOSED, "connections_closed", "connections closed, whatever the reason") \
     X(CONNECTIONS_EVICTED, "connections_evicted", "idle connections closed to make room")  \
     X(CONNECTIONS_TIMED_OUT, "connections_timed_out", "connections closed by a deadline")  \
@@ -49,6 +53,13 @@ struct shared_slot {
     _Atomic uint64_t heartbeat_ms; /* CLOCK_MONOTONIC of the worker's last turn of its loop */
     _Atomic uint64_t generation;   /* the config generation that it runs */
     _Atomic int32_t pid;           /* 0: no worker in this slot */
+
+    /* What siblings look at before they hand a connection over, on a line of its own. */
+    _Alignas(64) _Atomic uint64_t takes; /* the generation for which its worker takes; 0: none */
+    _Atomic uint32_t open;               /* connections of its worker, who alone writes this */
+    _Atomic int32_t assigned;     /* handed over, not yet taken: raised by siblings before, lowered
+                                      by the worker after; a moment's negative counts as 0 */
+    _Atomic uint64_t assigned_ms; /* CLOCK_MONOTONIC, about when `assigned` last rose from 0 */
 };
 
 struct shared {
@@ -69,6 +80,15 @@ static inline void counter_add(struct shared_slot *slot, enum counter c, uint64_
     uint64_t was = atomic_load_explicit(&slot->counters[c], memory_order_relaxed);
 
     atomic_store_explicit(&slot->counters[c], was + n, memory_order_relaxed);
+}
+
+/* Connections that its worker has or is about to have. */
+static inline unsigned slot_load(const struct shared_slot *slot)
+{
+    int32_t assigned = atomic_load_explicit(&slot->assigned, memory_order_relaxed);
+
+    return atomic_load_explicit(&slot->open, memory_order_relaxed) +
+           (assigned > 0 ? (unsigned)assigned : 0);
 }
 
 static inline uint64_t counter_read(const struct shared_slot *slot, enum counter c)

@@ -232,6 +232,7 @@ struct config {
 
     /* connections */
     uint64_t worker_connections;       /* per worker */
+    bool has_connection_balance;       /* new ones go to the worker that has the fewest */
     uint64_t keepalive_requests;       /* per connection */
     uint64_t client_header_timeout_ms; /* from a request's first byte to the end of its head: 408 */
     uint64_t client_body_timeout_ms;   /* window in which a body must make min_rate */

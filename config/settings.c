@@ -78,6 +78,9 @@ const struct setting settings[] = {
     { "worker_connections", SET_COUNT, SERVER(worker_connections), "16384", .min = 1, .max = MIB,
       .heading = "connections",
       .help = "open connections of one worker; at the limit the oldest idle one is closed" },
+    { "connection_balance", SET_BOOL, SERVER(has_connection_balance), "on",
+      .help = "on: a worker that has more open connections than a sibling hands it the next new "
+              "one, where the kernel alone deals them unevenly" },
     { "keepalive_requests", SET_COUNT, SERVER(keepalive_requests), "100000", .min = 1,
       .max = 1000000000, .help = "requests on one connection; 1: no keep-alive" },
     { "client_header_timeout", SET_DURATION, SERVER(client_header_timeout_ms), "30s", TIMEOUT,

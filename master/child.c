@@ -134,6 +134,7 @@ _Noreturn void child_main(struct master *m, unsigned slot, struct bundle *b, int
         daemon_redirect(b->log_fds[0]);
     b->owns_fds = 1;
     listen_table_give(&m->listeners, slot);
+    inboxes_forget(&m->inboxes, slot, b);
     logs_give(&m->now.logs);
     m->shared = NULL; /* stays mapped for us */
     result = become(m, slot, &why);

@@ -280,7 +280,8 @@ static bool open_listeners(struct master *m, struct buf *errors)
 {
     const struct config *config = m->now.config;
 
-    if (!listen_table_prepare(&m->listeners, config, m->slot_count, PORT_PATIENCE_MS, errors))
+    if (!inboxes_prepare(&m->inboxes, config, m->slot_count, errors) ||
+        !listen_table_prepare(&m->listeners, config, m->slot_count, PORT_PATIENCE_MS, errors))
         return false;
     if (!listen_table_listen(&m->listeners, config, errors)) {
         listen_table_abort(&m->listeners);
@@ -365,6 +366,7 @@ static struct master *master_new(const struct args *args)
     m->ready_fd = m->shared_fd = -1;
     m->signals.io.fd = -1;
     m->pid_file = PID_FILE_NONE;
+    inboxes_init(&m->inboxes);
     control_init(&m->control, m);
     transaction_init(m);
     supervise_init(m);
@@ -384,6 +386,7 @@ void master_fini(struct master *m)
         process_free(CONTAINER_OF(at, struct process, link), NULL);
     transaction_fini(&m->transaction);
     listen_table_fini(&m->listeners);
+    inboxes_fini(&m->inboxes);
     pid_file_close(&m->pid_file);
     shared_free(&m->shared, &m->shared_fd);
     privileges_fini(&m->privileges);

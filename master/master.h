@@ -23,6 +23,7 @@
 #include "master/backoff.h"
 #include "master/control.h"
 #include "master/edition.h"
+#include "master/inboxes.h"
 #include "master/listen_table.h"
 #include "master/pid_file.h"
 #include "master/privileges.h"
@@ -62,6 +63,7 @@ struct master {
     struct config *start_config; /* what a living process cannot change; owned */
     struct privileges privileges;
     struct listen_table listeners;
+    struct inboxes inboxes;
     struct pid_file pid_file;
     struct shared *shared; /* owned */
     int shared_fd;

@@ -144,6 +144,7 @@ struct process *process_spawn(struct master *m, unsigned slot)
     if (channel_open(&ours, &theirs) < 0)
         return NULL;
     edition_bundle(&m->now, &m->listeners, slot, &bundle);
+    inboxes_bundle(&m->inboxes, m->now.config, m->slot_count, slot, &bundle);
     if (!m->is_single) {
         fflush(NULL);
         pid = fork();

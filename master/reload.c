@@ -46,6 +46,7 @@ static bool open_next(struct master *m)
 {
     struct transaction *t = &m->transaction;
     struct edition *next = &t->next;
+    unsigned slot_count;
 
     if (!source_again(&next->source, &m->now.source, &t->errors))
         return false;
@@ -55,19 +56,22 @@ static bool open_next(struct master *m)
     note_fixed_settings(m, next->config);
     if (!logs_open(&next->logs, next->config, m->is_daemon, &t->errors))
         return false;
+    slot_count = supervise_slots_of(m, next->config);
     /* No patience: waiting for a port would keep the master from everything else. */
-    return listen_table_prepare(&m->listeners, next->config, supervise_slots_of(m, next->config), 0,
-                                &t->errors);
+    return inboxes_prepare(&m->inboxes, next->config, slot_count, &t->errors) &&
+           listen_table_prepare(&m->listeners, next->config, slot_count, 0, &t->errors);
 }
 
 static bool ask_to_prepare(struct master *m, struct process *p)
 {
+    const struct config *config = m->transaction.next.config;
     struct bundle bundle;
     int result;
 
     if (p->channel.fd < 0)
         return false;
     edition_bundle(&m->transaction.next, &m->listeners, p->slot, &bundle);
+    inboxes_bundle(&m->inboxes, config, supervise_slots_of(m, config), p->slot, &bundle);
     result = bundle_send(&bundle, p->channel.fd);
     bundle_fini(&bundle);
     if (result == 0)

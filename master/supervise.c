@@ -58,8 +58,28 @@ void supervise_init(struct master *m)
     }
 }
 
+static bool has_process(const struct master *m, unsigned slot)
+{
+    LIST_EACH (at, &m->processes)
+        if (CONTAINER_OF(at, struct process, link)->slot == slot)
+            return true;
+    return false;
+}
+
+/*
+ * When the last worker of a slot that a reload took away is gone, so is its inbox. A reload that is
+ * being decided may want the slot again.
+ */
+static void close_unused_inboxes(struct master *m)
+{
+    for (unsigned i = m->slot_count; i < CONFIG_WORKERS_MAX && !transaction_is_deciding(m); i++)
+        if (inboxes_has(&m->inboxes, i) && !has_process(m, i))
+            inboxes_close_slot(&m->inboxes, m->shared, i);
+}
+
 void supervise_fill(struct master *m)
 {
+    close_unused_inboxes(m);
     for (unsigned i = 0; i < m->slot_count && may_start(m); i++)
         if (m->slots[i].process == NULL && !ev_is_active(&m->slots[i].respawn))
             start_worker(m, i);
@@ -170,7 +190,10 @@ static void replace(struct master *m, struct process *p)
     }
 }
 
-/* Nobody else writes there now. What a crashed worker had open was closed by the kernel. */
+/*
+ * Nobody else writes there now. What a crashed worker had open was closed by the kernel; what it was
+ * handed and had not taken waits in the inbox, and stays `assigned`.
+ */
 static void clear_slot(struct shared_slot *slot)
 {
     uint64_t accepted = counter_read(slot, COUNTER_CONNECTIONS_ACCEPTED);
@@ -178,6 +201,8 @@ static void clear_slot(struct shared_slot *slot)
     counter_add(slot, COUNTER_CONNECTIONS_CLOSED,
                 accepted - counter_read(slot, COUNTER_CONNECTIONS_CLOSED));
     atomic_store(&slot->pid, 0);
+    atomic_store(&slot->takes, 0);
+    atomic_store(&slot->open, 0);
 }
 
 static void take_ended(struct master *m, struct process *p, int status)

@@ -13,7 +13,10 @@ struct process;
 unsigned supervise_slots_of(const struct master *m, const struct config *config);
 void supervise_init(struct master *m);
 
-/* Starts what is missing, but for slots that wait out their pause, and while a reload decides. */
+/*
+ * Starts what is missing, but for slots that wait out their pause, and while a reload decides;
+ * closes the inboxes of slots that are no more.
+ */
 void supervise_fill(struct master *m);
 
 /* The config is new: slots that wait out a pause need not. */

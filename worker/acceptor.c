@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "worker/conn.h"
 #include "worker/generation.h"
+#include "worker/handover.h"
 #include "worker/internal.h"
 #include "worker/proxy_protocol.h"
 #include "worker/transport.h"
@@ -64,50 +65,91 @@ static bool is_for_want_of_room(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* Nobody is evicted for a client that is not there. */
-static bool is_anybody_waiting(const struct listener *l)
+bool acceptor_make_room(struct worker *w, int error)
 {
-    struct pollfd p = { .fd = l->io.fd, .events = POLLIN };
+    if (make_room(w))
+        return true;
+    pause_full(w, strerror(error));
+    return false;
+}
+
+/* Nobody is evicted for a client that is not there. */
+static bool is_anybody_waiting(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
 
     return poll(&p, 1, 0) == 1;
 }
 
-/* Whether one more may come. */
-static bool has_place(struct listener *l)
+static bool is_full(const struct worker *w)
 {
-    struct worker *w = l->worker;
+    return w->conn_count >= w->gen->config->worker_connections;
+}
 
-    if (w->conn_count < w->gen->config->worker_connections)
-        return true;
-    if (!is_anybody_waiting(l))
-        return false;
+static bool evict_or_pause(struct worker *w)
+{
     if (conn_evict(w))
         return true;
     pause_full(w, "worker_connections is reached");
     return false;
 }
 
+bool acceptor_has_place(struct worker *w, int fd)
+{
+    return !is_full(w) || (is_anybody_waiting(fd) && evict_or_pause(w));
+}
+
+/* Whether one more may be accepted: there is a place, here or at a sibling. */
+static bool may_accept(struct listener *l)
+{
+    struct worker *w = l->worker;
+
+    return !is_full(w) ||
+           (is_anybody_waiting(l->io.fd) && (handover_is_possible(w) || evict_or_pause(w)));
+}
+
+/*
+ * Where it is served best. False: here, but nobody else comes: the sibling that had a place could
+ * not have it after all.
+ */
+static bool place(struct listener *l, int fd, const union peer *peer)
+{
+    struct worker *w = l->worker;
+    bool is_room_left = true;
+
+    if (handover_give(l, fd, peer))
+        return true;
+    if (is_full(w))
+        is_room_left = evict_or_pause(w);
+    conn_open(l, fd, peer);
+    handover_tell_load(w);
+    return is_room_left;
+}
+
 /* One connection. False: nothing more to accept now. */
 static bool accept_one(struct listener *l)
 {
+    struct worker *w = l->worker;
     union peer peer;
     socklen_t n = sizeof(peer);
     int fd, error;
 
-    if (!has_place(l))
+    if (!may_accept(l))
         return false;
     memset(&peer, 0, sizeof(peer));
     fd = accept4(l->io.fd, &peer.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+        if (handover_has_peers(w))
+            return place(l, fd, &peer);
         conn_open(l, fd, &peer);
         return true;
     }
     error = errno;
     if (error == EAGAIN)
         return false;
-    if (is_peers_error(error) || (is_for_want_of_room(error) && make_room(l->worker)))
+    if (is_peers_error(error) || (is_for_want_of_room(error) && make_room(w)))
         return true;
-    pause_full(l->worker, strerror(error));
+    pause_full(w, strerror(error));
     return false;
 }
 
@@ -176,17 +218,41 @@ static const struct protocol *protocol_of(const struct worker *w, const struct a
     return &http1;
 }
 
-static void add(struct worker *w, const struct address *address, int fd)
+/* In no list yet. */
+static struct listener *listener_new(struct worker *w, const struct address *address,
+                                     const struct protocol *protocol, int fd)
 {
     struct listener *l = xcalloc(1, sizeof(*l));
 
     l->refs = 1;
     l->worker = w;
     l->transport = &transport_plain;
-    l->protocol = protocol_of(w, address);
+    l->protocol = protocol;
     l->address = *address;
     l->is_wanted = true;
+    list_init(&l->link);
     ev_io_init(&l->io, on_acceptable, fd, EV_READ);
+    return l;
+}
+
+/* In the middle of a reload a sibling may have had an address that we do not know, or not yet. */
+void acceptor_serve(struct worker *w, const struct address *address, bool has_proxy_protocol,
+                    int fd, const union peer *peer)
+{
+    struct listener *l = find(w, address);
+
+    l = l != NULL ? listener_get(l)
+                  : listener_new(w, address, has_proxy_protocol ? &proxy_protocol : &http1, -1);
+    conn_open(l, fd, peer);
+    if (handover_has_peers(w))
+        handover_tell_load(w);
+    listener_put(&l);
+}
+
+static void add(struct worker *w, const struct address *address, int fd)
+{
+    struct listener *l = listener_new(w, address, protocol_of(w, address), fd);
+
     list_append(&w->listeners, &l->link);
     if (!w->is_accept_paused)
         ev_io_start(w->loop, &l->io);
@@ -226,6 +292,7 @@ void listeners_close(struct worker *w)
 void listeners_pause(struct worker *w)
 {
     w->is_accept_paused = true;
+    handover_pause(w);
     LIST_EACH (at, &w->listeners) {
         ev_io_stop(w->loop, &CONTAINER_OF(at, struct listener, link)->io);
     }
@@ -234,6 +301,7 @@ void listeners_pause(struct worker *w)
 void listeners_resume(struct worker *w)
 {
     w->is_accept_paused = false;
+    handover_resume(w);
     LIST_EACH (at, &w->listeners) {
         ev_io_start(w->loop, &CONTAINER_OF(at, struct listener, link)->io);
     }

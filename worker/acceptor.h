@@ -14,6 +14,7 @@ struct generation;
 struct protocol;
 struct transport;
 struct worker;
+union peer;
 
 /* Lives until it is closed and the last connection that it accepted is gone. */
 struct listener {
@@ -47,6 +48,16 @@ void listeners_update(struct worker *w, struct address *addresses, int *fds, siz
 
 /* Serves what the kernel has queued, then closes them all. */
 void listeners_close(struct worker *w);
+
+/* Serves a connection that came in by this address, if need be one that we do not listen on. */
+void acceptor_serve(struct worker *w, const struct address *address, bool has_proxy_protocol,
+                    int fd, const union peer *peer);
+
+/* Whether one more may come of those that wait at `fd`. False: accepting pauses, or none waits. */
+bool acceptor_has_place(struct worker *w, int fd);
+
+/* After a call that failed for want of descriptors or memory. False: accepting pauses. */
+bool acceptor_make_room(struct worker *w, int error);
 
 /* Stop and go on accepting; the kernel queues meanwhile. */
 void listeners_pause(struct worker *w);

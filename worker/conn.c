@@ -236,8 +236,9 @@ static enum outcome flush(struct conn *c, bool then_closes)
     switch (result) {
     case OUT_SENT:
         /* close(2) puts the FIN behind it as well, but with input unread it would send RST and drop
-           what was held back. When the last read took all there was, there is none. */
-        if (then_closes && !c->is_drained)
+           what was held back. When the last read took all there was, there is none. And the sibling
+           that handed it over may be about to close its copy, before which ours does nothing. */
+        if (then_closes && (!c->is_drained || w->handover.is_taking))
             c->listener->transport->shut_write(c);
         if (c->out == NULL && sent <= TURN_SENT_BYTES)
             w->quick_ms = w->clock.now_ms;

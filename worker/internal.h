@@ -15,6 +15,7 @@
 #include "worker/clock.h"
 #include "worker/deadline.h"
 #include "worker/exchange.h"
+#include "worker/handover.h"
 #include "worker/worker.h"
 
 struct basic_auth;
@@ -52,6 +53,7 @@ struct worker {
     int error_log_fd;             /* owned; -1 in --single: the master's serves */
     struct list listeners;        /* struct listener; see acceptor.h */
     bool is_accept_paused;
+    struct handover handover;
     uint64_t accept_warned_ms; /* when the log last said that new connections wait */
 
     /* the master */
@@ -106,6 +108,12 @@ struct worker {
 /* An exchange for a new request, from the lookaside list; holds the current generation. */
 struct exchange *exchange_new(struct worker *w);
 void exchange_free(struct worker *w, struct exchange *x);
+
+/* Whether there are siblings to deal connections with; not while quitting, nor in a single worker. */
+static inline bool handover_has_peers(const struct worker *w)
+{
+    return w->handover.peer_count > 0;
+}
 
 /* After a connection closed: a pause of accepting may end, and so may the worker. */
 void worker_on_conn_closed(struct worker *w);

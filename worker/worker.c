@@ -16,6 +16,7 @@
 #include "worker/basic_auth.h"
 #include "worker/conn.h"
 #include "worker/generation.h"
+#include "worker/handover.h"
 #include "worker/internal.h"
 #include "worker/out.h"
 #include "worker/recall.h"
@@ -72,14 +73,23 @@ static void quit_within(struct worker *w, double seconds)
     ev_timer_start(w->loop, &w->quit_deadline);
 }
 
+/* Nothing is open, and nothing can come any more. */
+static void end_if_done(struct worker *w)
+{
+    if (w->conn_count == 0 && list_is_empty(&w->listeners) && handover_is_over(w))
+        end_loop(w);
+}
+
 void worker_on_conn_closed(struct worker *w)
 {
     if (w->is_quitting) {
-        if (w->conn_count == 0 && list_is_empty(&w->listeners))
-            end_loop(w);
-    } else if (w->is_accept_paused) {
-        listeners_resume(w);
+        end_if_done(w);
+        return;
     }
+    if (handover_has_peers(w))
+        handover_tell_load(w);
+    if (w->is_accept_paused)
+        listeners_resume(w);
 }
 
 static void close_idle(struct worker *w, enum deadline_kind kind, uint64_t least_ms)
@@ -102,9 +112,9 @@ void worker_quit(struct worker *w)
     w->is_quitting = true;
     quit_within(w, (double)w->gen->config->worker_shutdown_timeout_ms / 1000);
     listeners_close(w);
+    handover_quit(w);
     close_idle(w, DEADLINE_IDLE, 0);
-    if (w->conn_count == 0)
-        end_loop(w);
+    end_if_done(w);
 }
 
 /* ---- generations ---- */
@@ -195,6 +205,7 @@ static void switch_to(struct worker *w, struct generation *gen, struct bundle *b
     log_set_level(gen->config->log_level);
     watch_files(w);
     listeners_update(w, bundle->addresses, bundle->listener_fds, bundle->listener_count);
+    handover_update(w, bundle);
     w->tick.repeat = tick_seconds(gen->config);
     ev_timer_again(w->loop, &w->tick);
     if (old != NULL) {
@@ -353,9 +364,11 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     expire(w, DEADLINE_LINGER, config->lingering_timeout_ms);
     generation_flush_logs(w->gen, w->clock.now_ms, false);
     file_cache_tick(w->gen->cache, w->clock.now_ms);
+    handover_tick(w);
     if (w->is_quitting) {
         close_idle(w, DEADLINE_IDLE, 0);
         close_idle(w, DEADLINE_HEAD, QUIT_FIRST_REQUEST_MS);
+        end_if_done(w);
     } else if (w->is_accept_paused) {
         listeners_resume(w); /* descriptors may be had again: trying tells */
     }
@@ -467,6 +480,7 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     list_init(&w->conns_free);
     list_init(&w->runnable);
     deadlines_init(&w->deadlines);
+    handover_init(w);
     w->offload = offload_new(OFFLOAD_JOBS);
     w->background = offload_new(BACKGROUND_JOBS);
     w->passwords = offload_new(PASSWORD_JOBS);
@@ -525,6 +539,7 @@ void worker_free(struct worker **wp)
             conn_close(&c, CLOSE_SHUTDOWN);
         }
     }
+    handover_fini(w);
     forget_pending(w);
     free_scratch(w);
     generation_flush_logs(w->gen, w->clock.now_ms, true);

@@ -37,7 +37,8 @@ static bool is_same_file(int fd, int other)
     return fstat(fd, &st) == 0 && fstat(other, &other_st) == 0 && st.st_ino == other_st.st_ino;
 }
 
-static struct bundle new_bundle(size_t listener_count, size_t log_count, const char *path)
+static struct bundle new_bundle(size_t listener_count, size_t log_count, size_t peer_count,
+                                const char *path)
 {
     struct bundle b = {
         .generation = 7, .listener_count = listener_count, .log_count = log_count, .owns_fds = 1
@@ -56,6 +57,11 @@ static struct bundle new_bundle(size_t listener_count, size_t log_count, const c
     }
     for (size_t i = 0; i < log_count; i++)
         b.log_fds[i] = new_file();
+    b.has_inbox = peer_count > 0;
+    b.inbox_fd = b.has_inbox ? new_file() : -1;
+    b.peer_count = peer_count;
+    for (size_t i = 0; i < peer_count; i++)
+        b.peers[i] = (struct bundle_peer){ .slot = (unsigned)(1000 - i), .fd = new_file() };
     return b;
 }
 
@@ -92,25 +98,35 @@ static void check_equal(const struct bundle *sent, const struct bundle *got)
     }
     for (size_t i = 0; i < got->log_count; i++)
         cr_expect(is_same_file(got->log_fds[i], sent->log_fds[i]), "log %zu", i);
+    cr_assert_eq(got->has_inbox, sent->has_inbox);
+    cr_assert_eq(got->peer_count, sent->peer_count);
+    cr_expect(!got->has_inbox || is_same_file(got->inbox_fd, sent->inbox_fd));
+    for (size_t i = 0; i < got->peer_count; i++) {
+        cr_expect_eq(got->peers[i].slot, sent->peers[i].slot);
+        cr_expect(is_same_file(got->peers[i].fd, sent->peers[i].fd), "peer %zu", i);
+    }
 }
 
 static const struct {
     const char *why;
-    size_t listener_count, log_count;
+    size_t listener_count, log_count, peer_count;
     const char *path;
 } rows[] = {
-    { "an ordinary one", 2, 2, "/etc/remuda/remuda.yaml" },
-    { "from the command line: no path", 1, 1, NULL },
-    { "no listener at all", 0, 1, "/x" },
-    { "exactly one message full of descriptors", 64, CHANNEL_FDS_MAX - 65, "/x" },
-    { "one descriptor more than a message takes", 64, CHANNEL_FDS_MAX - 64, "/x" },
-    { "three messages", 64, 2 * CHANNEL_FDS_MAX, "/x" },
+    { "an ordinary one", 2, 2, 0, "/etc/remuda/remuda.yaml" },
+    { "of several workers", 2, 1, 3, "/x" },
+    { "of many workers", 2, 1, INBOX_PEERS_MAX, "/x" },
+    { "from the command line: no path", 1, 1, 0, NULL },
+    { "no listener at all", 0, 1, 0, "/x" },
+    { "exactly one message full of descriptors", 64, CHANNEL_FDS_MAX - 65, 0, "/x" },
+    { "one descriptor more than a message takes", 64, CHANNEL_FDS_MAX - 64, 0, "/x" },
+    { "three messages", 64, 2 * CHANNEL_FDS_MAX, 2, "/x" },
 };
 
 Test(bundle, arrives_as_it_was_sent)
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        struct bundle sent = new_bundle(rows[i].listener_count, rows[i].log_count, rows[i].path);
+        struct bundle sent =
+            new_bundle(rows[i].listener_count, rows[i].log_count, rows[i].peer_count, rows[i].path);
         struct bundle got;
 
         cr_assert_eq(bundle_send(&sent, master), 0, "%s", rows[i].why);
@@ -123,7 +139,7 @@ Test(bundle, arrives_as_it_was_sent)
 
 Test(bundle, carries_a_text_larger_than_any_message)
 {
-    struct bundle sent = new_bundle(1, 1, "/x"), got;
+    struct bundle sent = new_bundle(1, 1, 2, "/x"), got;
 
     for (int i = 0; i < 50000; i++)
         buf_printf(&sent.config_text, "# %d: a comment that makes the text long\n", i);
@@ -136,7 +152,7 @@ Test(bundle, carries_a_text_larger_than_any_message)
 
 Test(bundle, that_lost_a_descriptor_is_refused_and_leaves_none_open)
 {
-    struct bundle sent = new_bundle(2, 2, "/x"), got;
+    struct bundle sent = new_bundle(2, 2, 0, "/x"), got;
     struct fd_list list = { 0 };
     struct message m;
     int last;
@@ -165,7 +181,7 @@ Test(bundle, without_its_memfd_is_refused)
 
 Test(bundle, with_lengths_that_do_not_add_up_is_refused)
 {
-    struct bundle sent = new_bundle(1, 1, "/x"), got;
+    struct bundle sent = new_bundle(1, 1, 2, "/x"), got;
 
     for (off_t cut = 0; cut < 100; cut += 9) {
         struct fd_list list = { 0 };
@@ -181,19 +197,22 @@ Test(bundle, with_lengths_that_do_not_add_up_is_refused)
 
 Test(bundle, closes_only_descriptors_that_were_not_taken)
 {
-    struct bundle b = new_bundle(2, 1, NULL);
+    struct bundle b = new_bundle(2, 1, 1, NULL);
     int taken = b.listener_fds[0], left = b.listener_fds[1];
+    int inbox = b.inbox_fd, peer = b.peers[0].fd;
 
     b.listener_fds[0] = -1;
     bundle_fini(&b);
     cr_expect_neq(fcntl(taken, F_GETFD), -1);
     cr_expect_eq(fcntl(left, F_GETFD), -1);
+    cr_expect_eq(fcntl(inbox, F_GETFD), -1);
+    cr_expect_eq(fcntl(peer, F_GETFD), -1);
     close(taken);
 }
 
 Test(bundle, leaves_the_senders_descriptors_alone)
 {
-    struct bundle b = new_bundle(1, 1, NULL);
+    struct bundle b = new_bundle(1, 1, 0, NULL);
     int fd = b.listener_fds[0], log_fd = b.log_fds[0];
 
     b.owns_fds = 0;

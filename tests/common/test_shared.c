@@ -27,6 +27,18 @@ Test(shared, gives_every_slot_cache_lines_of_its_own)
 {
     cr_expect_eq(sizeof(struct shared_slot) % 64, 0);
     cr_expect_eq(offsetof(struct shared, slots) % 64, 0);
+    cr_expect_eq(offsetof(struct shared_slot, takes) % 64, 0, "what siblings read");
+}
+
+Test(shared, adds_what_is_on_its_way_to_a_slots_load)
+{
+    struct shared_slot slot = { .open = 5 };
+
+    cr_expect_eq(slot_load(&slot), 5);
+    slot.assigned = 3;
+    cr_expect_eq(slot_load(&slot), 8);
+    slot.assigned = -1;
+    cr_expect_eq(slot_load(&slot), 5);
 }
 
 Test(shared, shows_the_master_what_a_child_counted_even_after_its_death)

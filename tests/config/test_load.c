@@ -52,6 +52,7 @@ Test(load, fills_in_every_default)
     cr_expect_eq(c->access_log_buffer_bytes, 65536);
     cr_expect_eq(c->access_log_flush_ms, 1000);
     cr_expect_eq(c->worker_connections, 16384);
+    cr_expect(c->has_connection_balance);
     cr_expect_eq(c->keepalive_requests, 100000);
     cr_expect_eq(c->client_header_timeout_ms, 30000);
     cr_expect_eq(c->client_body_timeout_ms, 30000);
@@ -133,6 +134,7 @@ static const struct {
     { "access_log_buffer: 0", "access_log_buffer: 0\n" },
     { "access_log_flush: 500ms", "access_log_flush: 500ms\n" },
     { "worker_connections: 10", "worker_connections: 10\n" },
+    { "connection_balance: off", "connection_balance: off\n" },
     { "keepalive_requests: 1", "keepalive_requests: 1\n" },
     { "client_header_timeout: 1500MS", "client_header_timeout: 1500ms\n" },
     { "client_body_timeout: 90", "client_body_timeout: 90s\n" },

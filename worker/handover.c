@@ -1,0 +1,291 @@
+#include "worker/handover.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/inbox.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "worker/acceptor.h"
+#include "worker/conn.h"
+#include "worker/generation.h"
+#include "worker/internal.h"
+#include "worker/proxy_protocol.h"
+
+enum {
+    LEAD_SHARE = 16,    /* of the least load: a lead of one part is let be */
+    STUCK_MS = 100,     /* a worker that leaves its inbox alone for so long is given no more */
+    TURN_TAKES = 64,    /* in one wake-up */
+    QUIT_TAKES = 65536, /* more than any inbox holds */
+};
+
+int handover_choose(const int32_t loads[], size_t count, uint32_t own, uint32_t most, bool is_full)
+{
+    int best = HANDOVER_NOT;
+
+    for (size_t i = 0; i < count; i++)
+        if (loads[i] >= 0 && (uint32_t)loads[i] < most && (best < 0 || loads[i] < loads[best]))
+            best = (int)i;
+    if (best < 0 || is_full)
+        return best;
+    return own > (uint32_t)loads[best] + (uint32_t)loads[best] / LEAD_SHARE ? best : HANDOVER_NOT;
+}
+
+/* ---- giving ---- */
+
+/* Whether it leaves alone what it was given. One that is idle shows no heartbeat, and is well. */
+static bool is_stuck(const struct worker *w, const struct shared_slot *s)
+{
+    uint64_t since = atomic_load_explicit(&s->assigned_ms, memory_order_relaxed), heartbeat;
+
+    if (atomic_load_explicit(&s->assigned, memory_order_relaxed) <= 0 ||
+        w->clock.now_ms <= since + STUCK_MS)
+        return false;
+    heartbeat = atomic_load_explicit(&s->heartbeat_ms, memory_order_relaxed);
+    return w->clock.now_ms > heartbeat + STUCK_MS;
+}
+
+static int32_t load_of(const struct worker *w, const struct shared_slot *s)
+{
+    if (atomic_load_explicit(&s->takes, memory_order_relaxed) != w->gen->number || is_stuck(w, s))
+        return HANDOVER_LOAD_NONE;
+    return (int32_t)slot_load(s);
+}
+
+static int choose(const struct worker *w, bool is_full)
+{
+    const struct handover *h = &w->handover;
+    int32_t loads[INBOX_PEERS_MAX], assigned;
+    uint32_t own = (uint32_t)w->conn_count;
+
+    assigned = atomic_load_explicit(&w->counters->assigned, memory_order_relaxed);
+    own += assigned > 0 ? (uint32_t)assigned : 0;
+    if (own < HANDOVER_FLOOR && !is_full)
+        return HANDOVER_NOT;
+    for (size_t i = 0; i < h->peer_count; i++)
+        loads[i] = load_of(w, &w->shared->slots[h->peers[i].slot]);
+    return handover_choose(loads, h->peer_count, own, (uint32_t)w->gen->config->worker_connections,
+                           is_full);
+}
+
+static bool is_full(const struct worker *w)
+{
+    return w->conn_count >= w->gen->config->worker_connections;
+}
+
+bool handover_is_possible(struct worker *w)
+{
+    return handover_has_peers(w) && choose(w, true) != HANDOVER_NOT;
+}
+
+static void write_message(struct inbox_message *m, const struct listener *l, const union peer *peer)
+{
+    struct worker *w = l->worker;
+
+    memset(m, 0, sizeof(*m)); /* the gaps too: it leaves the process */
+    m->number = (uint64_t)w->slot << 48 | ++w->handover.given;
+    m->listen = l->address;
+    memcpy(&m->peer, peer, sizeof(*peer));
+    m->has_proxy_protocol = l->protocol == &proxy_protocol;
+}
+
+bool handover_give(struct listener *l, int fd, const union peer *peer)
+{
+    struct worker *w = l->worker;
+    const struct bundle_peer *to;
+    struct inbox_message m;
+    struct shared_slot *s;
+    int chosen;
+
+    chosen = choose(w, is_full(w));
+    if (chosen == HANDOVER_NOT)
+        return false;
+    to = &w->handover.peers[chosen];
+    s = &w->shared->slots[to->slot];
+    write_message(&m, l, peer);
+    if (atomic_load_explicit(&s->assigned, memory_order_relaxed) <= 0)
+        atomic_store_explicit(&s->assigned_ms, w->clock.now_ms, memory_order_relaxed);
+    atomic_fetch_add(&s->assigned, 1);
+    if (atomic_load(&s->takes) != w->gen->number || inbox_give(to->fd, &m, fd) < 0) {
+        atomic_fetch_sub(&s->assigned, 1);
+        return false;
+    }
+    close(fd);
+    counter_add(w->counters, COUNTER_CONNECTIONS_HANDED_OVER, 1);
+    return true;
+}
+
+/* ---- taking ---- */
+
+static bool has_inbox(const struct worker *w)
+{
+    return w->handover.inbox.fd >= 0;
+}
+
+static void close_inbox(struct worker *w)
+{
+    if (!has_inbox(w))
+        return;
+    ev_io_stop(w->loop, &w->handover.inbox);
+    close(w->handover.inbox.fd);
+    w->handover.inbox.fd = -1;
+}
+
+static void take(struct worker *w, const struct inbox_message *m, int fd)
+{
+    union peer peer;
+
+    memcpy(&peer, &m->peer, sizeof(peer));
+    counter_add(w->counters, COUNTER_CONNECTIONS_TAKEN_OVER, 1);
+    w->handover.is_taking = true;
+    acceptor_serve(w, &m->listen, m->has_proxy_protocol, fd, &peer);
+    w->handover.is_taking = false;
+    atomic_fetch_sub(&w->counters->assigned, 1); /* only now: it was counted all the time */
+}
+
+/* One connection. False: there is none, or no place for it. */
+static bool take_one(struct worker *w)
+{
+    struct inbox_message m;
+    int fd, got;
+
+    if (!acceptor_has_place(w, w->handover.inbox.fd))
+        return false;
+    got = inbox_take(w->handover.inbox.fd, &m, &fd);
+    if (got == 1) {
+        take(w, &m, fd);
+        return true;
+    }
+    if (got < 0 && errno == EAGAIN)
+        return false;
+    if (got < 0 && errno != EPROTO)
+        return acceptor_make_room(w, errno);
+    if (got < 0) {
+        log_error("inbox: a message that makes no sense");
+        return true;
+    }
+    close_inbox(w); /* every sibling is gone, and so is the master */
+    return false;
+}
+
+/* Until nothing is there nor on its way. */
+static void drain(struct worker *w)
+{
+    for (int i = 0; i < QUIT_TAKES && has_inbox(w) && take_one(w); i++)
+        continue;
+    if (has_inbox(w) && atomic_load(&w->counters->assigned) <= 0)
+        close_inbox(w);
+}
+
+static void on_given(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct worker *w = CONTAINER_OF(io, struct worker, handover.inbox);
+
+    for (int i = 0; i < TURN_TAKES && has_inbox(w) && take_one(w); i++)
+        continue;
+    if (w->is_quitting)
+        drain(w);
+}
+
+/* ---- life ---- */
+
+void handover_init(struct worker *w)
+{
+    ev_io_init(&w->handover.inbox, on_given, -1, EV_READ);
+    atomic_store(&w->counters->open, 0);
+}
+
+static void forget_peers(struct worker *w)
+{
+    for (size_t i = 0; i < w->handover.peer_count; i++)
+        close(w->handover.peers[i].fd);
+    w->handover.peer_count = 0;
+}
+
+/* Siblings see it at once; see the top of the header. */
+static void set_taking(struct worker *w, bool is_taking)
+{
+    atomic_store(&w->counters->takes, is_taking && handover_has_peers(w) ? w->gen->number : 0);
+}
+
+void handover_update(struct worker *w, struct bundle *bundle)
+{
+    forget_peers(w);
+    for (size_t i = 0; i < bundle->peer_count; i++)
+        w->handover.peers[i] = bundle->peers[i];
+    w->handover.peer_count = bundle->peer_count;
+    bundle->peer_count = 0; /* the worker's now */
+    /* One that it has is the same as the bundle's, and may hold connections. */
+    if (!has_inbox(w) && bundle->has_inbox) {
+        ev_io_set(&w->handover.inbox, bundle->inbox_fd, EV_READ);
+        bundle->has_inbox = false;
+    }
+    handover_tell_load(w);
+    if (!w->is_accept_paused)
+        handover_resume(w);
+}
+
+void handover_tell_load(struct worker *w)
+{
+    atomic_store_explicit(&w->counters->open, (uint32_t)w->conn_count, memory_order_relaxed);
+}
+
+void handover_pause(struct worker *w)
+{
+    if (!has_inbox(w))
+        return;
+    set_taking(w, false);
+    ev_io_stop(w->loop, &w->handover.inbox);
+}
+
+void handover_resume(struct worker *w)
+{
+    if (!has_inbox(w))
+        return;
+    ev_io_start(w->loop, &w->handover.inbox);
+    set_taking(w, true);
+}
+
+void handover_quit(struct worker *w)
+{
+    if (has_inbox(w))
+        set_taking(w, false);
+    forget_peers(w);
+    drain(w);
+}
+
+bool handover_is_over(const struct worker *w)
+{
+    return !has_inbox(w);
+}
+
+/*
+ * A process that dies between the steps of a hand-over leaves `assigned` wrong for ever. What is
+ * really on its way is taken within a turn of the loop; what still stands after a whole tick in
+ * which nothing was taken is nobody's.
+ */
+void handover_tick(struct worker *w)
+{
+    struct handover *h = &w->handover;
+    uint64_t taken = counter_read(w->counters, COUNTER_CONNECTIONS_TAKEN_OVER);
+    int32_t assigned = atomic_load(&w->counters->assigned);
+    bool is_stale = assigned != 0 && assigned == h->assigned_before && taken == h->taken_before;
+
+    h->assigned_before = assigned;
+    h->taken_before = taken;
+    if (!has_inbox(w))
+        return;
+    if (w->is_quitting) {
+        w->is_accept_paused = false; /* there may be a place again: trying tells */
+        drain(w);
+    }
+    if (is_stale && !w->is_accept_paused)
+        atomic_compare_exchange_strong(&w->counters->assigned, &assigned, 0);
+}
+
+void handover_fini(struct worker *w)
+{
+    forget_peers(w);
+    close_inbox(w);
+}
