@@ -262,6 +262,22 @@ def download(port: int, cpu: int, received: multiprocessing.Value) -> None:
                 received.value += got
 
 
+def download_by_gigabit(port: int, cpu: int, received: multiprocessing.Value) -> None:
+    """The same at the pace of a line of 1 Gbit/s: 125 bytes a microsecond."""
+    os.sched_setaffinity(0, {cpu})
+    buffer = bytearray(1 << 17)
+    while True:
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 19)
+            s.connect(("127.0.0.1", port))
+            s.sendall(request(LARGE, closes=True))
+            due = time.monotonic()
+            while got := s.recv_into(buffer):
+                received.value += got
+                due += got / 125e6
+                time.sleep(max(0.0, due - time.monotonic()))
+
+
 def reading(target: Callable) -> Callable:
     @contextmanager
     def neighbour(bench: Bench, server: Running, seconds: float) -> Iterator[list[float]]:
@@ -287,7 +303,8 @@ NEIGHBOURS = {
     "alone": ("", nobody, ""),
     "pipeliner": (f"a pipeliner, {PIPELINE} deep", pipeliner, "thousand requests/s"),
     "slow": (f"{SLOW_READERS} slow readers of 200 MB", reading(read_slowly), "MB/s"),
-    "download": ("downloads of 200 MB, one after the other", reading(download), "MB/s"),
+    "gigabit": ("downloads of 200 MB, 1 Gbit/s", reading(download_by_gigabit), "MB/s"),
+    "download": ("downloads of 200 MB, as fast as can be", reading(download), "MB/s"),
 }
 
 
