@@ -91,12 +91,14 @@ void exchange_wake(struct exchange *x)
 struct lookup exchange_find(struct exchange *x, struct str path, bool *is_hit)
 {
     struct file_cache *cache = x->gen->cache;
+    struct file_ticket ticket;
     struct lookup found = file_cache_find(cache, x->route->docroot, path, x->clock->now_ms, is_hit);
 
-    if (x->ticket_count < EXCHANGE_TICKETS)
-        x->tickets[x->ticket_count++] = file_cache_ticket(cache);
-    else
+    ticket = file_cache_ticket(cache);
+    if (x->ticket_count == EXCHANGE_TICKETS || ticket.stale_ms == 0)
         x->is_repeatable = false;
+    else
+        x->tickets[x->ticket_count++] = ticket;
     return found;
 }
 
