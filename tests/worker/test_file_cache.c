@@ -228,6 +228,42 @@ Test(file_cache, takes_no_body_that_is_not_all_there)
     cr_expect_lt(fcntl(fd, F_GETFD), 0, "the last reference closes it");
 }
 
+Test(file_cache, describes_what_was_opened_if_it_is_not_what_was_looked_at)
+{
+    struct file_options options = { .default_type = STR_INIT("a/b"), .etag = ETAG_ON };
+    struct timespec now;
+    struct stat seen, opened;
+    struct bench b;
+
+    bench_init(&b, &roomy);
+    temp_write_old(&b.t, "www/b.txt", "two, and longer");
+    MUST(mkfifo(temp_at(&b.t, "www/fifo"), 0644) == 0);
+    MUST(stat(temp_at(&b.t, "www/a.txt"), &seen) == 0);
+    clock_gettime(CLOCK_REALTIME, &now);
+    for (unsigned small = 0; small <= 64; small += 64) {
+        int fd = open(temp_at(&b.t, "www/b.txt"), O_RDONLY | O_CLOEXEC);
+        struct file *f;
+
+        options.small_bytes = small;
+        MUST(fd >= 0 && fstat(fd, &opened) == 0);
+        f = file_new(fd, &seen, now, STR("a.txt"), &options);
+        cr_assert_not_null(f);
+        cr_expect_eq(f->size, opened.st_size);
+        cr_expect(file_is_version(f, &opened));
+        cr_expect_eq(f->body != NULL, small > 0);
+        if (f->body != NULL)
+            cr_expect_eq(memcmp(f->body, "two, and longer", 15), 0);
+        file_put(&f);
+
+        fd = open(temp_at(&b.t, "www/fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        MUST(fd >= 0);
+        cr_expect_null(file_new(fd, &seen, now, STR("a.txt"), &options), "no regular file");
+        cr_expect_eq(errno, EACCES);
+        cr_expect_lt(fcntl(fd, F_GETFD), 0, "closed in any case");
+    }
+    bench_fini(&b);
+}
+
 Test(file_cache, lets_no_flood_of_errors_push_out_files)
 {
     struct file_cache_limits limits = roomy;
