@@ -443,13 +443,12 @@ static unsigned long peer_inode(const struct client *c, unsigned server_port)
     struct buf b = file_read("/proc/net/tcp");
     unsigned long inode = 0;
 
-    if (getsockname(c->fd, (struct sockaddr *)&own, &n) == 0)
-        for (char *line = b.n ? strchr(buf_cstr(&b), '\n') : NULL; line;
-             line = strchr(line, '\n')) {
+    /* Cut into lines first: sscanf() looks for the end of all that it is given. */
+    if (b.n > 0 && getsockname(c->fd, (struct sockaddr *)&own, &n) == 0)
+        for (char *rest = (char *)(uintptr_t)buf_cstr(&b), *line; (line = strsep(&rest, "\n"));) {
             unsigned local, remote;
             unsigned long found;
 
-            line++;
             if (sscanf(line, "%*d: %*x:%x %*x:%x %*x %*s %*s %*s %*u %*u %lu", &local, &remote,
                        &found) == 3 &&
                 local == server_port && remote == ntohs(own.sin_port))
