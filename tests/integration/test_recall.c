@@ -505,3 +505,29 @@ Test(recall, moves_its_dates_on)
     client_close(&c);
     server_close(&s);
 }
+
+/* A date is a strong validator only when its second is over (RFC 9110, 8.8.2.2). */
+Test(recall, asks_the_clock_where_an_answer_depends_on_it)
+{
+    struct server s;
+    struct client c;
+    struct response r;
+    char date[64], bytes[256];
+    uint64_t end;
+
+    server_open(&s);
+    server_file(&s, "root/a.txt", "one");
+    server_set_mtime(&s, "root/a.txt", time(NULL) + 1000); /* modified when it is read, then */
+    server_start(&s, ONE);
+    client_open(&c, &s);
+    cr_assert(ask(&c, &r, GET("/a.txt")));
+    response_field(&r, "Last-Modified", date, sizeof(date));
+    response_fini(&r);
+    snprintf(bytes, sizeof(bytes),
+             "GET /a.txt HTTP/1.1\r\nHost: a\r\nIf-Range: %s\r\nRange: bytes=1-\r\n\r\n", date);
+    for (end = now_ms() + 2000; !is_now(&c, bytes, 206, "ne") && now_ms() < end;)
+        pause_ms(5);
+    expect_often(&c, bytes, 206, "ne");
+    client_close(&c);
+    server_close(&s);
+}
