@@ -436,7 +436,7 @@ Test(recall_twins, agree)
 
 Test(recall_twins, agree_about_other_requests)
 {
-    compare(2, "8MiB", "etag: content\n");
+    compare(2, "8MiB", "etag: content\nopen_file_cache: {small: 64KiB}\n"); /* tagged at once */
 }
 
 Test(recall_twins, agree_where_little_is_kept)
