@@ -91,6 +91,8 @@ static void add_head(struct twins *t, struct head *to)
         "If-Modified-Since: Fri, 14 Jul 2017 02:40:03 GMT\r\n",
         "If-Modified-Since: Friday, 14-Jul-17 02:40:03 GMT\r\n",
         "If-Unmodified-Since: Fri, 14 Jul 2017 02:40:03 GMT\r\n",
+        "Origin: http://o.example\r\n",
+        "Origin: http://p.example\r\n",
         "Referer: http://r.example/\"x\"\r\n",
         "Expect: 100-continue\r\n",
         "X-Forwarded-For: 192.0.2.1\r\n",
