@@ -503,3 +503,24 @@ Test(recall, gives_the_body_again)
     cr_expect_not_null(teach_body(&d, find(&d.b, "/large").file, STR_NONE, 0, 5000, false));
     desk_fini(&d);
 }
+
+/* As many as there are sets: each place is free when its head comes. */
+Test(recall, finds_room_for_heads_that_come_in_turn)
+{
+    enum { HEADS = ROOMY / 1024, ROUNDS = 3 };
+    unsigned known = 0;
+    struct desk d;
+
+    desk_init(&d, ROOMY);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        known = 0;
+        for (unsigned i = 0; i < HEADS; i++) {
+            char *head = head_of(60, i);
+
+            known += ask(&d, head);
+            free(head);
+        }
+    }
+    cr_expect_geq(known, HEADS * 9 / 10, "%u of %u", known, (unsigned)HEADS);
+    desk_fini(&d);
+}
