@@ -531,3 +531,27 @@ Test(recall, asks_the_clock_where_an_answer_depends_on_it)
     client_close(&c);
     server_close(&s);
 }
+
+/* Seen within a second or two where nothing is recalled, whatever `valid` says. */
+Test(recall, follows_a_root_that_is_replaced_and_cannot_be_watched)
+{
+    struct server s;
+    struct client c;
+    uint64_t end;
+    bool is_new = false;
+
+    server_open(&s);
+    old_file(&s, "v1/a.txt", "one");
+    old_file(&s, "v2/a.txt", "two");
+    point(&s, "now", "v1");
+    server_start(&s, ONE "root: now\nopen_file_cache: {watch: off, valid: 1h}\n");
+    client_open(&c, &s);
+    for (end = now_ms() + 1200; now_ms() < end; pause_ms(10)) /* it is looked at each second */
+        cr_assert(is_now(&c, GET("/a.txt"), 200, "one"));
+    point(&s, "now", "v2");
+    for (end = now_ms() + 1700 * SLOWNESS; !is_new && now_ms() < end; pause_ms(10))
+        is_new = is_now(&c, GET("/a.txt"), 200, "two");
+    cr_expect(is_new);
+    client_close(&c);
+    server_close(&s);
+}
