@@ -280,3 +280,45 @@ Test(headers, tell_pages_of_other_origins_what_they_may)
     EXPECT(&s, "GET", "/", origin, 200, { "Access-Control-Allow-Origin", "" }, { "Vary", "" });
     server_close(&s);
 }
+
+/* What is said of the origin is this client's own word, though others come before the answer. */
+Test(headers, allow_the_origin_that_asked)
+{
+#define ORIGIN "http://o.example"
+    static const struct {
+        const char *why, *bytes, *then;
+    } rows[] = {
+        { "a body is waited for",
+          "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n"
+          "Origin: " ORIGIN "\r\n\r\n",
+          "x" },
+    };
+    static const char other[] = "GET / HTTP/1.1\r\nHost: a\r\n"
+                                "Cookie: SECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRET"
+                                "SECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRET\r\n\r\n";
+    struct server s;
+    struct client c, d;
+    struct response r;
+
+    server_open(&s);
+    server_start(&s, "workers: 1\ncors: {origins: ['" ORIGIN "']}\n");
+    client_open(&d, &s);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        client_open(&c, &s);
+        client_send_text(&c, rows[i].bytes);
+        cr_assert(client_read(&c, &r, false) && r.status == 100, "%s", rows[i].why);
+        response_fini(&r);
+        client_send_text(&d, other);
+        cr_assert(client_read(&d, &r, false) && r.status == 200);
+        response_fini(&r);
+        client_send_text(&c, rows[i].then);
+        cr_expect(client_read(&c, &r, false), "%s: %s", rows[i].why, r.failure);
+        cr_expect(response_field_is(&r, "Access-Control-Allow-Origin", ORIGIN), "%s: %s",
+                  rows[i].why, r.head.p);
+        response_fini(&r);
+        client_close(&c);
+    }
+    client_close(&d);
+    server_close(&s);
+#undef ORIGIN
+}

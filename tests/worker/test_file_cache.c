@@ -441,3 +441,32 @@ Test(file_cache, says_why_a_root_cannot_be_opened)
     cr_expect_eq(errno, ENOENT);
     bench_fini(&b);
 }
+
+/* What is sent again without a look-up is asked for as well. */
+Test(file_cache, does_not_give_up_an_encoding_that_is_recalled)
+{
+    enum { MADE = 60, OTHERS = 30 };
+    static const char bytes[MADE];
+    struct file_cache_limits limits = roomy;
+    struct file *hot, *next, *made;
+    struct bench b;
+
+    limits.compress_bytes = MADE + MADE / 2;
+    bench_init(&b, &limits);
+    write_numbered(&b, OTHERS, "n");
+    for (unsigned i = 0; i < OTHERS; i++)
+        find_numbered(&b, i);
+    hot = find(&b, "/a.txt").file;
+    made = file_new_encoded(hot, ENCODING_GZIP, (struct str){ bytes, MADE });
+    file_cache_add_encoded(b.cache, hot, ENCODING_GZIP, &made);
+    cr_assert_null(made, "taken");
+    next = find(&b, "/sub/b.html").file;
+    for (int i = 0; i < 100; i++)
+        file_cache_touch(b.cache, hot);
+    made = file_new_encoded(next, ENCODING_GZIP, (struct str){ bytes, MADE });
+    file_cache_add_encoded(b.cache, next, ENCODING_GZIP, &made);
+    cr_expect_not_null(hot->choices.encoded[ENCODING_GZIP], "asked for 100 times");
+    if (made != NULL)
+        file_put(&made);
+    bench_fini(&b);
+}
