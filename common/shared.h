@@ -27,6 +27,7 @@ enum { SHARED_SLOTS_MAX = 1024 };
     X(CONNECTIONS_EVICTED, "connections_evicted", "idle connections closed to make room")  \
     X(CONNECTIONS_TIMED_OUT, "connections_timed_out", "connections closed by a deadline")  \
     X(REQUESTS, "requests", "requests answered")                                           \
+    X(REQUESTS_RECALLED, "requests_recalled", "answered as before, without being parsed")  \
     X(RESPONSES_1XX, "responses_1xx", "interim responses")                                 \
     X(RESPONSES_2XX, "responses_2xx", "responses with status 200 to 299")                  \
     X(RESPONSES_3XX, "responses_3xx", "responses with status 300 to 399")                  \

@@ -40,7 +40,7 @@ size_t entries_count(const struct entries *entries)
 
 /* ---- one entry ---- */
 
-struct entry *entry_new(const struct docroot *root, struct str path, uint64_t hash)
+struct entry *entry_new(struct docroot *root, struct str path, uint64_t hash)
 {
     struct entry *e = xmalloc(sizeof(*e) + path.n + 1);
 

@@ -26,7 +26,7 @@ enum holds { HOLDS_NOTHING, HOLDS_FD, HOLDS_MEMORY, HOLDS_COUNT };
 struct entry {
     struct entry *next; /* in its bucket */
     uint64_t hash;
-    const struct docroot *root;
+    struct docroot *root;
     struct lookup answer; /* owns a reference of answer.file */
     uint64_t stale_ms;    /* CLOCK_MONOTONIC: to be checked again */
     uint64_t used;        /* a count of uses: orders entries of different lists */
@@ -64,7 +64,7 @@ void entries_init(struct entries *entries, const struct file_cache_limits *limit
 void entries_fini(struct entries *entries);
 
 /* Not in the cache yet; the caller's. */
-struct entry *entry_new(const struct docroot *root, struct str path, uint64_t hash);
+struct entry *entry_new(struct docroot *root, struct str path, uint64_t hash);
 /* One that is not in the cache. Sets *e to NULL. */
 void entry_free(struct entries *entries, struct entry **e);
 
@@ -114,6 +114,7 @@ static inline struct file_ticket entry_ticket(const struct entries *entries, con
         .version = entries->versions[cell],
         .stale_ms = e->stale_ms,
         .cell = cell,
+        .is_asked = &e->root->is_asked,
     };
 }
 

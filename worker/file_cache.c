@@ -220,9 +220,8 @@ static bool has_made_room(struct file_cache *cache)
 }
 
 /* Asks the file system. `old` is the path's entry that went stale, out of the cache; or NULL. */
-static struct entry *entry_load(struct file_cache *cache, const struct docroot *root,
-                                struct str path, uint64_t hash, uint64_t now_ms,
-                                const struct entry *old)
+static struct entry *entry_load(struct file_cache *cache, struct docroot *root, struct str path,
+                                uint64_t hash, uint64_t now_ms, const struct entry *old)
 {
     struct entry *e = entry_new(root, path, hash);
     struct docroot_answer a;
@@ -292,16 +291,21 @@ bool file_cache_is_true(const struct file_cache *cache, const struct file_ticket
     return now_ms < ticket->stale_ms && cache->entries.versions[ticket->cell] == ticket->version;
 }
 
-void file_cache_touch(struct file_cache *cache, const struct file *f)
+void file_cache_touch(struct file_cache *cache, const struct file_ticket *ticket,
+                      const struct file *f)
 {
     struct entries *entries = &cache->entries;
-    struct entry *e = f->entry;
+    struct entry *e;
 
     cache->hits++;
-    /* It stands near the end of the order of use: no need to touch its neighbours too. */
-    if (entries->use_count - e->used <= entries->count[e->holds] / 8)
+    *ticket->is_asked = true;
+    if (f == NULL)
         return;
-    entry_touch(entries, e);
+    e = f->entry;
+    /* Near the end of the order of use it may stay, its neighbours need not be touched either. But
+       whether an encoding that was made is in use is told by `used`. */
+    if (e->made_bytes > 0 || entries->use_count - e->used > entries->count[e->holds] / 8)
+        entry_touch(entries, e);
 }
 
 void file_cache_changed(struct file_cache *cache, const struct file *f)

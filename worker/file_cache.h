@@ -55,6 +55,7 @@ struct file_ticket {
     uint64_t version;
     uint64_t stale_ms; /* CLOCK_MONOTONIC; 0: it was never kept, and is not true */
     uint32_t cell;
+    bool *is_asked; /* of its root folder, borrowed from the cache: see file_cache_touch() */
 };
 
 struct file_cache *file_cache_new(const struct file_cache_limits *limits);
@@ -78,8 +79,9 @@ struct file_ticket file_cache_ticket(const struct file_cache *cache);
 bool file_cache_is_true(const struct file_cache *cache, const struct file_ticket *ticket,
                         uint64_t now_ms);
 
-/* A file that is sent again without a look-up counts as a hit; its ticket is true. */
-void file_cache_touch(struct file_cache *cache, const struct file *f);
+/* An answer is given again without a look-up: a hit. The ticket is true; `f`: its file or NULL. */
+void file_cache_touch(struct file_cache *cache, const struct file_ticket *ticket,
+                      const struct file *f);
 
 /* What can be made of an entry's file is another now: tickets for it are not true any more. */
 void file_cache_changed(struct file_cache *cache, const struct file *f);

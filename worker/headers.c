@@ -300,7 +300,8 @@ bool headers_answer_cors(const struct headers *h, const struct request *req, str
 
     if (origin.p == NULL || !is_allowed(&scope->cors_origins, origin))
         return false;
-    response_add_field(res, STR("Access-Control-Allow-Origin"), is_any ? STR("*") : origin);
+    response_add_field(res, STR("Access-Control-Allow-Origin"),
+                       is_any ? STR("*") : pool_str(pool, origin));
     if (scope->cors_credentials)
         response_add_field(res, STR("Access-Control-Allow-Credentials"), STR("true"));
     is_preflight = req->method == METHOD_OPTIONS &&

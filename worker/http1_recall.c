@@ -41,10 +41,10 @@ bool http1_answer_again(struct conn *c, bool may_stay, struct recall_key *key, e
         *need = NEED_FLUSH;
         return true;
     }
-    if (e->used != NULL) {
-        file_cache_touch(cache, e->used);
-        counter_add(w->counters, COUNTER_FILE_CACHE_HITS, 1);
-    }
+    for (unsigned i = 0; i < e->ticket_count; i++)
+        file_cache_touch(cache, &e->tickets[i], i + 1 == e->ticket_count ? e->used : NULL);
+    counter_add(w->counters, COUNTER_FILE_CACHE_HITS, e->ticket_count);
+    counter_add(w->counters, COUNTER_REQUESTS_RECALLED, 1);
     write_again(w, e);
     conn_consume(c, e->request_n);
     c->request_count++;

@@ -184,22 +184,25 @@ static void make_room(struct recall *recall, size_t bytes)
 /* Notes that the hash was seen, in the place that can best be spared. */
 static void note(struct recall *recall, uint64_t hash)
 {
-    struct place *set = recall->sets[hash & recall->set_mask], *place = &set[0];
+    struct place *set = recall->sets[hash & recall->set_mask];
 
-    for (int way = 1; way < WAYS && place->answer != NULL; way++)
-        place = &set[way];
-    for (int i = 0; i < WAYS && place->answer != NULL; i++) {
+    for (int way = 0; way < WAYS; way++) {
+        if (set[way].hash == 0) {
+            set[way].hash = hash;
+            return;
+        }
+    }
+    for (int i = 0; i < WAYS; i++) { /* in turn: two that alternate must not chase each other */
         struct place *next = &set[recall->way++ % WAYS];
 
-        if (next->answer->is_recent) {
-            next->answer->is_recent = false;
-            continue;
+        if (next->answer == NULL || !next->answer->is_recent) {
+            if (next->answer != NULL)
+                forget(recall, next->answer);
+            next->hash = hash;
+            return;
         }
-        forget(recall, next->answer);
-        place = next;
+        next->answer->is_recent = false;
     }
-    if (place->answer == NULL)
-        place->hash = hash;
 }
 
 /* What the log tells of every request with these bytes. */

@@ -449,6 +449,7 @@ Test(file_cache, does_not_give_up_an_encoding_that_is_recalled)
     static const char bytes[MADE];
     struct file_cache_limits limits = roomy;
     struct file *hot, *next, *made;
+    struct file_ticket ticket;
     struct bench b;
 
     limits.compress_bytes = MADE + MADE / 2;
@@ -457,12 +458,13 @@ Test(file_cache, does_not_give_up_an_encoding_that_is_recalled)
     for (unsigned i = 0; i < OTHERS; i++)
         find_numbered(&b, i);
     hot = find(&b, "/a.txt").file;
+    ticket = file_cache_ticket(b.cache);
     made = file_new_encoded(hot, ENCODING_GZIP, (struct str){ bytes, MADE });
     file_cache_add_encoded(b.cache, hot, ENCODING_GZIP, &made);
     cr_assert_null(made, "taken");
     next = find(&b, "/sub/b.html").file;
     for (int i = 0; i < 100; i++)
-        file_cache_touch(b.cache, hot);
+        file_cache_touch(b.cache, &ticket, hot);
     made = file_new_encoded(next, ENCODING_GZIP, (struct str){ bytes, MADE });
     file_cache_add_encoded(b.cache, next, ENCODING_GZIP, &made);
     cr_expect_not_null(hot->choices.encoded[ENCODING_GZIP], "asked for 100 times");
