@@ -19,6 +19,7 @@
 
 enum {
     TURN_ACCEPTS = 64, /* in one wake-up of one listener */
+    STREAK = 8,        /* wake-ups that brought one before more are expected */
     WARN_EACH_MS = 10000,
     DRAIN_ACCEPTS = 65536, /* of a listener that is given up: more than any backlog */
 };
@@ -153,12 +154,24 @@ static bool accept_one(struct listener *l)
     return false;
 }
 
+/*
+ * Takes as many as the last wake-ups brought: to hear each time that there are no more is a system
+ * call for nothing where they come one by one, and what is left wakes us again.
+ */
 static void on_acceptable(struct ev_loop *loop, ev_io *io, int events)
 {
     struct listener *l = CONTAINER_OF(io, struct listener, io);
+    unsigned taken = 0;
 
-    for (int i = 0; i < TURN_ACCEPTS && accept_one(l); i++)
-        continue;
+    while (taken < l->expected && accept_one(l))
+        taken++;
+    if (taken < l->expected) {
+        l->expected = taken > 0 ? (uint8_t)taken : 1;
+        l->streak = 0;
+    } else if (l->expected > 1 || ++l->streak == STREAK) {
+        l->expected = l->expected < TURN_ACCEPTS / 2 ? l->expected * 2 : TURN_ACCEPTS;
+        l->streak = 0;
+    }
 }
 
 /* What the kernel has queued for a listener would be reset with it: serve it first. */
@@ -230,6 +243,7 @@ static struct listener *listener_new(struct worker *w, const struct address *add
     l->protocol = protocol;
     l->address = *address;
     l->is_wanted = true;
+    l->expected = 1;
     list_init(&l->link);
     ev_io_init(&l->io, on_acceptable, fd, EV_READ);
     return l;

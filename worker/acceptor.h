@@ -26,6 +26,8 @@ struct listener {
     const struct protocol *protocol;
     struct address address; /* as configured: tells one from another at a reload */
     bool is_wanted;         /* scratch of listeners_update() */
+    uint8_t expected;       /* connections that a wake-up is likely to bring: see on_acceptable() */
+    uint8_t streak;         /* wake-ups in a row that brought one */
     uint64_t indexed_for;   /* generation that `index` is for; 0: none */
     unsigned index;
 };

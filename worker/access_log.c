@@ -12,6 +12,7 @@
 #include "worker/scan.h"
 
 enum {
+    TEXTS = 64,         /* of addresses, kept; a power of two */
     LINE_RESERVE = 256, /* all of a line but what the peer sent */
     ESCAPED_MOST = 4,   /* bytes for one */
 };
@@ -34,6 +35,27 @@ static char *put_byte(char *p, unsigned value)
     return p;
 }
 
+/* To write an IPv6 address takes a thousand instructions, and each client has many requests. */
+static char *put_ipv6(char *p, const struct sockaddr_in6 *peer)
+{
+    static struct {
+        struct in6_addr address;
+        size_t n; /* 0: free */
+        char text[ADDRESS_TEXT_MAX];
+    } texts[TEXTS];
+    uint64_t half[2], hash;
+    size_t at;
+
+    memcpy(half, &peer->sin6_addr, sizeof(half));
+    hash = (half[0] ^ half[1]) * 0x9e3779b97f4a7c15u;
+    at = hash >> 32 & (TEXTS - 1);
+    if (texts[at].n == 0 || memcmp(&texts[at].address, &peer->sin6_addr, sizeof(half)) != 0) {
+        texts[at].address = peer->sin6_addr;
+        texts[at].n = address_format_host((const struct sockaddr *)peer, texts[at].text);
+    }
+    return put_str(p, (struct str){ texts[at].text, texts[at].n });
+}
+
 static char *put_peer(char *p, const struct sockaddr *peer)
 {
     char host[ADDRESS_TEXT_MAX];
@@ -47,6 +69,8 @@ static char *put_peer(char *p, const struct sockaddr *peer)
         }
         return p - 1;
     }
+    if (peer->sa_family == AF_INET6)
+        return put_ipv6(p, (const struct sockaddr_in6 *)peer);
     return put_str(p, (struct str){ host, address_format_host(peer, host) });
 }
 

@@ -53,6 +53,7 @@ static void load_input(struct conn *c)
     struct worker *w = c->worker;
 
     w->input_at = w->input_end = w->input;
+    c->is_in_pieces = c->kept != NULL;
     if (c->kept == NULL)
         return;
     memcpy(w->input, c->kept->bytes, c->kept->n);
@@ -236,9 +237,9 @@ static enum outcome flush(struct conn *c, bool then_closes)
     switch (result) {
     case OUT_SENT:
         /* close(2) puts the FIN behind it as well, but with input unread it would send RST and drop
-           what was held back. When the last read took all there was, there is none. And the sibling
+           what was held back. When one read took all there was, there is none. And the sibling
            that handed it over may be about to close its copy, before which ours does nothing. */
-        if (then_closes && (!c->is_drained || w->handover.is_taking))
+        if (then_closes && (!c->is_drained || c->is_in_pieces || w->handover.is_taking))
             c->listener->transport->shut_write(c);
         if (c->out == NULL && sent <= TURN_SENT_BYTES)
             w->quick_ms = w->clock.now_ms;

@@ -64,7 +64,8 @@ struct conn {
     bool must_close : 1;    /* after the response under way */
     bool must_linger : 1;   /* the peer may still be sending: see linger() */
     bool is_lingering : 1;
-    bool is_watched : 1; /* io is started */
+    bool is_watched : 1;   /* io is started */
+    bool is_in_pieces : 1; /* what it sent came in several: more may be on its way */
     union peer peer;
 };
 

@@ -75,6 +75,15 @@ static int open_below(const struct docroot *root, const char *path, int flags)
     return docroot_open_below(root->fd, root->has_openat2, path, flags);
 }
 
+uint64_t docroot_mount(int fd)
+{
+    struct statx stx;
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0 || (stx.stx_mask & STATX_MNT_ID) == 0)
+        return 0;
+    return stx.stx_mnt_id;
+}
+
 int docroot_open(struct docroot *root, const struct docroot_options *options)
 {
     struct stat st;
@@ -92,6 +101,7 @@ int docroot_open(struct docroot *root, const struct docroot_options *options)
     }
     *root =
         (struct docroot){ .options = *options, .fd = fd, .device = st.st_dev, .inode = st.st_ino };
+    root->mount = docroot_mount(fd);
     list_init(&root->in_cache);
     /* Opening a folder that we have open fails only if the call itself is not to be had. */
     probe = openat2_below(fd, ".", O_PATH | O_DIRECTORY);
@@ -126,6 +136,7 @@ bool docroot_refresh(struct docroot *root)
     root->fd = fd;
     root->device = st.st_dev;
     root->inode = st.st_ino;
+    root->mount = docroot_mount(fd);
     return true;
 }
 
@@ -255,7 +266,7 @@ static bool look_up_plain(const struct way *way, const char *name, struct docroo
 
 static struct way_root way_root_of(const struct docroot *root)
 {
-    return (struct way_root){ root->fd, root->has_openat2, root->device, root->inode };
+    return (struct way_root){ root->fd, root->has_openat2, root->device, root->inode, root->mount };
 }
 
 /* Adds to the trail what `path` goes through, then looks it up. */

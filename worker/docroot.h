@@ -49,6 +49,7 @@ struct docroot {
     int fd; /* O_PATH; owned */
     dev_t device;
     ino_t inode;
+    uint64_t mount; /* docroot_mount() of it */
     bool has_openat2;
 
     /* the cache's own */
@@ -107,6 +108,9 @@ bool docroot_hides(struct str path);
  * -1: errno. For other threads: it needs no struct docroot.
  */
 int docroot_open_below(int root_fd, bool has_openat2, const char *path, int flags);
+
+/* The id of the mount that a descriptor is on (STATX_MNT_ID, Linux 5.8); 0: not to be had. */
+uint64_t docroot_mount(int fd);
 
 /* The response status for an errno of opening or reading. */
 unsigned docroot_status(int error);

@@ -24,6 +24,7 @@ enum {
     ROOM_FDS = 8,                 /* given back at a time when there are none left */
     TICK_MS = 900,                /* a timer of a second may fire a little early */
     BATCHES_MAX = 16,             /* of events in one turn of the loop */
+    FEW_ROOTS = 64,               /* so many are looked at each second all the same */
 };
 
 struct file_cache {
@@ -228,6 +229,8 @@ static struct entry *entry_load(struct file_cache *cache, struct docroot *root, 
     uint64_t valid_ms;
     bool is_watched;
 
+    if (cache->ways != NULL)
+        ways_set_time(cache->ways, now_ms);
     a = docroot_find(root, path, cache->ways, &e->trail, &is_watched);
     if ((a.error == EMFILE || a.error == ENFILE) && has_made_room(cache))
         a = docroot_find(root, path, cache->ways, &e->trail, &is_watched);
@@ -356,7 +359,8 @@ void file_cache_tick(struct file_cache *cache, uint64_t now_ms)
 
         if (root->next_look_ms == 0) /* it has just been looked at */
             root->next_look_ms = now_ms + WATCHED_VALID_MS;
-        if (!root->is_asked || (root->is_way_watched && now_ms < root->next_look_ms))
+        if (!root->is_asked ||
+            (root->is_way_watched && now_ms < root->next_look_ms && cache->root_count > FEW_ROOTS))
             continue;
         root->is_asked = false;
         root->next_look_ms = now_ms + WATCHED_VALID_MS;

@@ -17,13 +17,15 @@
 
 enum {
     BUCKETS = 1024,
-    IDLE_MAX = 256, /* some 1.5 KB of the kernel's memory each */
-    ASKED_MIN = 24, /* calls that would have paid for looking at the names of a small folder */
-    LOOKED_AT = 64, /* names at a call */
+    IDLE_MAX = 256,  /* some 1.5 KB of the kernel's memory each */
+    ASKED_MIN = 24,  /* calls that would have paid for looking at the names of a small folder */
+    LOOKED_AT = 64,  /* names at a call */
+    KNOWN_MS = 1000, /* until a way that is entered is looked at again */
 };
 
 struct ways {
     struct file_watch *watch;
+    uint64_t now_ms;
     size_t fds_max, fd_count, idle_count;
     struct list open;   /* those with descriptors, least recently used first */
     struct list idle;   /* those that no trail goes through, oldest first */
@@ -41,6 +43,11 @@ struct ways *ways_new(struct file_watch *watch, size_t fds_max)
     list_init(&ways->open);
     list_init(&ways->idle);
     return ways;
+}
+
+void ways_set_time(struct ways *ways, uint64_t now_ms)
+{
+    ways->now_ms = now_ms;
 }
 
 static void way_close(struct ways *ways, struct way *way)
@@ -159,12 +166,12 @@ static struct way *way_find(const struct ways *ways, const struct way_root *root
 }
 
 /*
- * Not on another device than the root's: a descriptor would keep that from being unmounted. Nor
+ * Not on another mount than the root's: a descriptor would keep that from being unmounted. Nor
  * behind links where docroot.h refuses them.
  */
 static bool may_be_open(const struct ways *ways, const struct way *way, const struct way_root *root)
 {
-    return way->device == way->root_device && ways->fds_max > 0 &&
+    return way->device == way->root_device && way->mount == root->mount && ways->fds_max > 0 &&
            (root->has_openat2 || !way->is_behind_links);
 }
 
@@ -175,12 +182,17 @@ static void way_keep_open(struct ways *ways, struct way *way, const struct way_r
 
     if (fd < 0)
         return;
-    if (!may_be_open(ways, way, root) || fstat(fd, &st) < 0 || st.st_dev != way->device ||
+    if (fstat(fd, &st) < 0 || st.st_dev != way->device ||
         (way->inode != 0 && st.st_ino != way->inode)) {
         close(fd);
         return;
     }
     way->inode = st.st_ino;
+    way->mount = docroot_mount(fd);
+    if (!may_be_open(ways, way, root)) {
+        close(fd);
+        return;
+    }
     if (ways->fd_count == ways->fds_max)
         way_close(ways, CONTAINER_OF(ways->open.next, struct way, in_open));
     way->fd = fd;
@@ -188,12 +200,53 @@ static void way_keep_open(struct ways *ways, struct way *way, const struct way_r
     list_append(&ways->open, &way->in_open);
 }
 
+static int open_folder(const struct way *way, const struct way_root *root)
+{
+    return docroot_open_below(root->fd, root->has_openat2, way->n > 0 ? way->path : ".",
+                              O_PATH | O_DIRECTORY);
+}
+
 static void way_reopen(struct ways *ways, struct way *way, const struct way_root *root)
 {
     if (may_be_open(ways, way, root))
-        way_keep_open(ways, way, root,
-                      docroot_open_below(root->fd, root->has_openat2, way->n > 0 ? way->path : ".",
-                                         O_PATH | O_DIRECTORY));
+        way_keep_open(ways, way, root, open_folder(way, root));
+}
+
+/* Looks whether the path leads to the same folder on the same mount. */
+static bool leads_there(const struct way *way, const struct way_root *root)
+{
+    int fd = open_folder(way, root);
+    struct stat st;
+    bool is_same;
+
+    if (fd < 0)
+        return errno == EMFILE || errno == ENFILE || errno == ENOMEM; /* nothing is known */
+    is_same = fstat(fd, &st) == 0 && st.st_dev == way->device && st.st_ino == way->inode &&
+              docroot_mount(fd) == way->mount;
+    close(fd);
+    return is_same;
+}
+
+/*
+ * NULL: there is none, or it leads elsewhere by now. Whoever went the old one asks again within a
+ * minute, when his entry is checked.
+ */
+static struct way *way_known(struct ways *ways, const struct way_root *root, struct str path,
+                             uint64_t hash)
+{
+    struct way *way = way_find(ways, root, path, hash);
+
+    if (way == NULL || ways->now_ms - way->known_ms < KNOWN_MS)
+        return way;
+    if (leads_there(way, root)) {
+        way->known_ms = ways->now_ms;
+        return way;
+    }
+    if (way->refs > 0)
+        way_void(ways, way);
+    else
+        idle_free(ways, &way->in_idle);
+    return NULL;
 }
 
 /* With one reference. NULL: *end says why, and what was walked is on the trail. */
@@ -207,6 +260,7 @@ static struct way *way_new(struct ways *ways, struct trail *trail, const struct 
     *way = (struct way){ .fd = -1,
                          .trail = { .owner = TRAIL_OF_WAY },
                          .refs = 1,
+                         .known_ms = ways->now_ms,
                          .hash = hash,
                          .root_device = root->device,
                          .root_inode = root->inode,
@@ -238,7 +292,7 @@ enum way_end ways_enter(struct ways *ways, struct trail *trail, const struct way
     struct str folder = slash != NULL ? str_range(path, slash) : STR("");
     const char *name = slash != NULL ? slash + 1 : path;
     uint64_t hash = hash_of(root, folder);
-    struct way *way = way_find(ways, root, folder, hash);
+    struct way *way = way_known(ways, root, folder, hash);
     enum way_end end = WAY_UNWATCHED;
 
     if (way != NULL)

@@ -6,7 +6,8 @@
  * the way to it, so that is walked once and known from then on: by the root folder and the path of
  * the folder below it. It is forgotten with the first change that touches it, and then all trails
  * through it are touched too. A folder that no trail goes through stays known for a while, so that a
- * cache at its bound does not watch it anew for each file.
+ * cache at its bound does not watch it anew for each file. What no event tells (a mount over a folder
+ * on the way) is seen when the folder is entered again.
  *
  *     switch (ways_enter(ways, &trail, &root, "a/b.html")) {  // before the look-up
  *     case WAY_OPEN:      ...   // look at "b.html" in trail.way: if it is a plain file, that is all
@@ -18,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -37,8 +39,10 @@ struct way {
     int wd;
     struct trail trail; /* the way to it */
     unsigned refs;
-    unsigned asked;   /* how often for a name that way_may_hold() could have told of */
-    unsigned encoded; /* encodings whose suffixes names in it were found to have */
+    uint64_t known_ms; /* CLOCK_MONOTONIC: when it was last seen to lead here */
+    uint64_t mount;    /* that the folder is on: docroot_mount() */
+    unsigned asked;    /* how often for a name that way_may_hold() could have told of */
+    unsigned encoded;  /* encodings whose suffixes names in it were found to have */
     bool is_behind_links;
     bool is_listed; /* all names in it were looked at */
     bool is_void;   /* something on the way has changed: nobody goes it any more */
@@ -56,12 +60,15 @@ struct way_root {
     bool has_openat2;
     dev_t device;
     ino_t inode;
+    uint64_t mount; /* docroot_mount() */
 };
 
 enum way_end { WAY_OPEN, WAY_FOLLOWED, WAY_UNWATCHED };
 
 /* `watch` is borrowed; at most `fds_max` descriptors. */
 struct ways *ways_new(struct file_watch *watch, size_t fds_max);
+/* For what comes next: CLOCK_MONOTONIC. */
+void ways_set_time(struct ways *ways, uint64_t now_ms);
 /* All trails must have been dropped. Sets *ways to NULL. */
 void ways_free(struct ways **ways);
 

@@ -1,5 +1,6 @@
 #include "worker/ways.h"
 
+#include "common/xmalloc.h"
 #include "tests/worker/temp_folder.h"
 #include "worker/docroot.h"
 
@@ -26,6 +27,7 @@ static void bench_init(struct bench *b, size_t fds_max)
     MUST(b->root.fd >= 0 && fstat(b->root.fd, &st) == 0);
     b->root.device = st.st_dev;
     b->root.inode = st.st_ino;
+    b->root.mount = docroot_mount(b->root.fd);
 }
 
 static void bench_fini(struct bench *b)
@@ -340,5 +342,33 @@ Test(ways, end_in_the_middle_of_looking_at_names)
         cr_expect(ways_may_hold(b.ways, trail.way, ENCODING_BR));
     temp_rename(&b.t, "www/n", "www/was-n");
     cr_expect(is_touched(&b, &trail));
+    bench_fini(&b);
+}
+
+/* What no event tells, as of a mount: here the events are there, but nobody reads them. */
+Test(ways, are_gone_again_after_a_while)
+{
+    struct trail first = { .owner = TRAIL_OF_ENTRY }, second = { .owner = TRAIL_OF_ENTRY },
+                 third = { .owner = TRAIL_OF_ENTRY };
+    char *before;
+    struct bench b;
+
+    bench_init(&b, 8);
+    before = xstrdup(temp_at(&b.t, "www/a"));
+    ways_set_time(b.ways, 100000);
+    cr_assert_eq(enter(&b, &first, "a/d.txt"), WAY_OPEN);
+    MUST(rename(before, temp_at(&b.t, "www/old")) == 0);
+    free(before);
+    temp_write(&b.t, "www/a/d.txt", "another");
+    ways_set_time(b.ways, 100500);
+    cr_expect_eq(enter(&b, &second, "a/d.txt"), WAY_OPEN);
+    cr_expect_eq(second.way, first.way, "it was just gone");
+    ways_set_time(b.ways, 102000);
+    cr_expect_eq(enter(&b, &third, "a/d.txt"), WAY_OPEN);
+    cr_expect_neq(third.way, first.way, "the path leads to another folder by now");
+    cr_expect(third.way->fd >= 0);
+    ways_drop(b.ways, &first);
+    ways_drop(b.ways, &second);
+    ways_drop(b.ways, &third);
     bench_fini(&b);
 }
