@@ -194,6 +194,11 @@ check-budgets: $(BUILD)/remuda ## system calls and instructions of a request, ag
 	@python3 -B -m doctest tests/budgets/tools.py
 	@tests/budgets/check $(BUILD)/remuda
 
+# Python's own test runner; what a shell or a tool that is not there would show is skipped.
+.PHONY: check-packaging
+check-packaging: $(BUILD)/remuda ## the manual pages
+	@cd tests/packaging && REMUDA=$(CURDIR)/$(BUILD)/remuda python3 -B -m unittest
+
 .PHONY: coverage
 coverage: $(TEST_BINARIES) ## lines that the tests reach, file by file
 	@find $(BUILD) -name '*.gcda' -delete
@@ -255,29 +260,35 @@ BINDIR   := $(PREFIX)/bin
 SHAREDIR := $(PREFIX)/share/remuda
 CONFDIR  := $(SYSCONFDIR)/remuda
 MANDIR   := $(PREFIX)/share/man
+# The paths of this installation, where what is installed names those of the default ones.
+PATHS    := -e 's|/usr/local/sbin/remuda|$(SBINDIR)/remuda|g' -e 's|/etc/remuda/|$(CONFDIR)/|g' \
+            -e 's|/usr/share/remuda/|$(SHAREDIR)/|g'
 DOCROOT  := $(patsubst config/www/%,%,$(shell find config/www -type f))
 
 .PHONY: install
 install: $(BUILD)/remuda ## into $(DESTDIR)$(PREFIX); an existing config is left alone
 	install -D -m 755 $(BUILD)/remuda $(DESTDIR)$(SBINDIR)/remuda
-	install -d $(DESTDIR)$(BINDIR)
-	sed -e 's|/etc/remuda/|$(CONFDIR)/|g' scripts/remudactl >$(DESTDIR)$(BINDIR)/remudactl
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(CONFDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(MANDIR)/man8
+	sed $(PATHS) scripts/remudactl >$(DESTDIR)$(BINDIR)/remudactl
 	chmod 755 $(DESTDIR)$(BINDIR)/remudactl
 	install -D -m 644 config/full.yaml $(DESTDIR)$(SHAREDIR)/full.yaml
 	install -D -m 644 scripts/remuda.yaml.5 $(DESTDIR)$(MANDIR)/man5/remuda.yaml.5
+	@set -e; for page in remuda.8 remudactl.8; do \
+	    sed $(PATHS) scripts/$$page >$(DESTDIR)$(MANDIR)/man8/$$page; \
+	    chmod 644 $(DESTDIR)$(MANDIR)/man8/$$page; \
+	done
 	@set -e; for file in $(DOCROOT); do \
 	    install -D -m 644 "config/www/$$file" "$(DESTDIR)$(SHAREDIR)/www/$$file"; \
 	done
-	install -d $(DESTDIR)$(CONFDIR) $(DESTDIR)$(UNITDIR)
 	@scripts/install-config config/remuda.yaml $(DESTDIR)$(CONFDIR)/remuda.yaml $(SHAREDIR)/www
-	sed -e 's|/usr/local/sbin/remuda|$(SBINDIR)/remuda|' -e 's|/etc/remuda/|$(CONFDIR)/|' \
-	    scripts/remuda.service >$(DESTDIR)$(UNITDIR)/remuda.service
+	sed $(PATHS) scripts/remuda.service >$(DESTDIR)$(UNITDIR)/remuda.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/remuda.service
 
 .PHONY: uninstall
 uninstall: ## remove what install put there, except the config
 	rm -f $(DESTDIR)$(SBINDIR)/remuda $(DESTDIR)$(BINDIR)/remudactl
 	rm -f $(DESTDIR)$(UNITDIR)/remuda.service $(DESTDIR)$(MANDIR)/man5/remuda.yaml.5
+	rm -f $(DESTDIR)$(MANDIR)/man8/remuda.8 $(DESTDIR)$(MANDIR)/man8/remudactl.8
 	rm -rf $(DESTDIR)$(SHAREDIR)
 	@echo 'Your config stays in $(DESTDIR)$(CONFDIR)'
 
