@@ -196,7 +196,7 @@ check-budgets: $(BUILD)/remuda ## system calls and instructions of a request, ag
 
 # Python's own test runner; what a shell or a tool that is not there would show is skipped.
 .PHONY: check-packaging
-check-packaging: $(BUILD)/remuda ## the manual pages
+check-packaging: $(BUILD)/remuda ## manual pages and completions
 	@cd tests/packaging && REMUDA=$(CURDIR)/$(BUILD)/remuda python3 -B -m unittest
 
 .PHONY: coverage
@@ -260,6 +260,8 @@ BINDIR   := $(PREFIX)/bin
 SHAREDIR := $(PREFIX)/share/remuda
 CONFDIR  := $(SYSCONFDIR)/remuda
 MANDIR   := $(PREFIX)/share/man
+BASHDIR  ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR   ?= $(PREFIX)/share/zsh/site-functions
 # The paths of this installation, where what is installed names those of the default ones.
 PATHS    := -e 's|/usr/local/sbin/remuda|$(SBINDIR)/remuda|g' -e 's|/etc/remuda/|$(CONFDIR)/|g' \
             -e 's|/usr/share/remuda/|$(SHAREDIR)/|g'
@@ -277,6 +279,9 @@ install: $(BUILD)/remuda ## into $(DESTDIR)$(PREFIX); an existing config is left
 	    sed $(PATHS) scripts/$$page >$(DESTDIR)$(MANDIR)/man8/$$page; \
 	    chmod 644 $(DESTDIR)$(MANDIR)/man8/$$page; \
 	done
+	install -D -m 644 scripts/completions/remuda.bash $(DESTDIR)$(BASHDIR)/remuda
+	ln -sf remuda $(DESTDIR)$(BASHDIR)/remudactl
+	install -D -m 644 scripts/completions/_remuda $(DESTDIR)$(ZSHDIR)/_remuda
 	@set -e; for file in $(DOCROOT); do \
 	    install -D -m 644 "config/www/$$file" "$(DESTDIR)$(SHAREDIR)/www/$$file"; \
 	done
@@ -289,6 +294,7 @@ uninstall: ## remove what install put there, except the config
 	rm -f $(DESTDIR)$(SBINDIR)/remuda $(DESTDIR)$(BINDIR)/remudactl
 	rm -f $(DESTDIR)$(UNITDIR)/remuda.service $(DESTDIR)$(MANDIR)/man5/remuda.yaml.5
 	rm -f $(DESTDIR)$(MANDIR)/man8/remuda.8 $(DESTDIR)$(MANDIR)/man8/remudactl.8
+	rm -f $(DESTDIR)$(BASHDIR)/remuda $(DESTDIR)$(BASHDIR)/remudactl $(DESTDIR)$(ZSHDIR)/_remuda
 	rm -rf $(DESTDIR)$(SHAREDIR)
 	@echo 'Your config stays in $(DESTDIR)$(CONFDIR)'
 

@@ -17,7 +17,7 @@ def help_of(command: Path) -> str:
 
 def words_of(text: str) -> set[str]:
     """The verbs and options that a help text explains."""
-    words = set(re.findall(r"^  ([a-z]+)(?: [A-Z]+)*  ", text, re.MULTILINE))
+    words = set(re.findall(r"^  ([a-z]+)(?:(?: [A-Z0-9]+)+ |  )", text, re.MULTILINE))
     for line in re.findall(r"^ +(-.*?)(?:  .*)?$", text, re.MULTILINE):
         words.update(re.findall(r"(?:^|\s)(--?[A-Za-z]+)", line))
     return words
