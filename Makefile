@@ -73,11 +73,13 @@ FUZZERS  := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/%)
 OBJS     := $(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(INTEG_OBJS) $(FUZZ_OBJS) $(FLOOR_OBJ) \
             $(LOAD_OBJS)
 
-# run, test, bench and facts install what they need before anything compiles; no other goal does.
+# run, test, bench, facts and deb install what they need before anything compiles; no other goal
+# does.
 # All groups go into one call: two apt-get at once would fail on dpkg's lock.
 DEPS     ?= $(sort $(if $(filter run deps,$(GOALS)),build) $(if $(filter test deps,$(GOALS)),test) \
-            $(if $(filter bench facts,$(GOALS)),bench))
-DEPS_FIRST := $(if $(filter run test bench facts deps,$(GOALS)),deps)
+            $(if $(filter bench facts,$(GOALS)),bench) \
+            $(if $(filter deb check-deb,$(GOALS)),package))
+DEPS_FIRST := $(if $(filter run test bench facts deb check-deb deps,$(GOALS)),deps)
 
 say       = $(if $(V),,@echo '  $(1)	$(patsubst $(BUILD)/%,%,$@)';)
 
@@ -297,6 +299,12 @@ uninstall: ## remove what install put there, except the config
 	rm -f $(DESTDIR)$(BASHDIR)/remuda $(DESTDIR)$(BASHDIR)/remudactl $(DESTDIR)$(ZSHDIR)/_remuda
 	rm -rf $(DESTDIR)$(SHAREDIR)
 	@echo 'Your config stays in $(DESTDIR)$(CONFDIR)'
+
+.PHONY: deb check-deb
+deb: $(DEPS_FIRST) ## install what it takes, build build/deb/*.deb, and ask lintian
+	@scripts/make-deb $(VERSION) build/deb
+check-deb: deb ## install, start, upgrade and purge it in a scratch Debian (root)
+	@scripts/check-deb build/deb
 
 .PHONY: clean
 clean: ## remove everything that was built
