@@ -198,7 +198,7 @@ check-budgets: $(BUILD)/remuda ## system calls and instructions of a request, ag
 
 # Python's own test runner; what a shell or a tool that is not there would show is skipped.
 .PHONY: check-packaging
-check-packaging: $(BUILD)/remuda ## make install, manual pages, completions, migration
+check-packaging: $(BUILD)/remuda ## make install, manuals, completions, migration, container image
 	@cd tests/packaging && REMUDA=$(CURDIR)/$(BUILD)/remuda python3 -B -m unittest
 
 .PHONY: coverage
