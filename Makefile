@@ -73,11 +73,13 @@ FUZZERS  := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/%)
 OBJS     := $(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(INTEG_OBJS) $(FUZZ_OBJS) $(FLOOR_OBJ) \
             $(LOAD_OBJS)
 
-# run, test, bench and facts install what they need before anything compiles; no other goal does.
+# run, test, bench, facts and deb install what they need before anything compiles; no other goal
+# does.
 # All groups go into one call: two apt-get at once would fail on dpkg's lock.
 DEPS     ?= $(sort $(if $(filter run deps,$(GOALS)),build) $(if $(filter test deps,$(GOALS)),test) \
-            $(if $(filter bench facts,$(GOALS)),bench))
-DEPS_FIRST := $(if $(filter run test bench facts deps,$(GOALS)),deps)
+            $(if $(filter bench facts,$(GOALS)),bench) \
+            $(if $(filter deb check-deb,$(GOALS)),package))
+DEPS_FIRST := $(if $(filter run test bench facts deb check-deb deps,$(GOALS)),deps)
 
 say       = $(if $(V),,@echo '  $(1)	$(patsubst $(BUILD)/%,%,$@)';)
 
@@ -194,6 +196,11 @@ check-budgets: $(BUILD)/remuda ## system calls and instructions of a request, ag
 	@python3 -B -m doctest tests/budgets/tools.py
 	@tests/budgets/check $(BUILD)/remuda
 
+# Python's own test runner; what a shell or a tool that is not there would show is skipped.
+.PHONY: check-packaging
+check-packaging: $(BUILD)/remuda ## make install, manuals, completions, migration, container image
+	@cd tests/packaging && REMUDA=$(CURDIR)/$(BUILD)/remuda python3 -B -m unittest
+
 .PHONY: coverage
 coverage: $(TEST_BINARIES) ## lines that the tests reach, file by file
 	@find $(BUILD) -name '*.gcda' -delete
@@ -255,31 +262,49 @@ BINDIR   := $(PREFIX)/bin
 SHAREDIR := $(PREFIX)/share/remuda
 CONFDIR  := $(SYSCONFDIR)/remuda
 MANDIR   := $(PREFIX)/share/man
+BASHDIR  ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR   ?= $(PREFIX)/share/zsh/site-functions
+# The paths of this installation, where what is installed names those of the default ones.
+PATHS    := -e 's|/usr/local/sbin/remuda|$(SBINDIR)/remuda|g' -e 's|/etc/remuda/|$(CONFDIR)/|g' \
+            -e 's|/usr/share/remuda/|$(SHAREDIR)/|g'
 DOCROOT  := $(patsubst config/www/%,%,$(shell find config/www -type f))
 
 .PHONY: install
 install: $(BUILD)/remuda ## into $(DESTDIR)$(PREFIX); an existing config is left alone
 	install -D -m 755 $(BUILD)/remuda $(DESTDIR)$(SBINDIR)/remuda
-	install -d $(DESTDIR)$(BINDIR)
-	sed -e 's|/etc/remuda/|$(CONFDIR)/|g' scripts/remudactl >$(DESTDIR)$(BINDIR)/remudactl
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(CONFDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(MANDIR)/man8
+	sed $(PATHS) scripts/remudactl >$(DESTDIR)$(BINDIR)/remudactl
 	chmod 755 $(DESTDIR)$(BINDIR)/remudactl
 	install -D -m 644 config/full.yaml $(DESTDIR)$(SHAREDIR)/full.yaml
 	install -D -m 644 scripts/remuda.yaml.5 $(DESTDIR)$(MANDIR)/man5/remuda.yaml.5
+	@set -e; for page in remuda.8 remudactl.8; do \
+	    sed $(PATHS) scripts/$$page >$(DESTDIR)$(MANDIR)/man8/$$page; \
+	    chmod 644 $(DESTDIR)$(MANDIR)/man8/$$page; \
+	done
+	install -D -m 644 scripts/completions/remuda.bash $(DESTDIR)$(BASHDIR)/remuda
+	ln -sf remuda $(DESTDIR)$(BASHDIR)/remudactl
+	install -D -m 644 scripts/completions/_remuda $(DESTDIR)$(ZSHDIR)/_remuda
 	@set -e; for file in $(DOCROOT); do \
 	    install -D -m 644 "config/www/$$file" "$(DESTDIR)$(SHAREDIR)/www/$$file"; \
 	done
-	install -d $(DESTDIR)$(CONFDIR) $(DESTDIR)$(UNITDIR)
 	@scripts/install-config config/remuda.yaml $(DESTDIR)$(CONFDIR)/remuda.yaml $(SHAREDIR)/www
-	sed -e 's|/usr/local/sbin/remuda|$(SBINDIR)/remuda|' -e 's|/etc/remuda/|$(CONFDIR)/|' \
-	    scripts/remuda.service >$(DESTDIR)$(UNITDIR)/remuda.service
+	sed $(PATHS) scripts/remuda.service >$(DESTDIR)$(UNITDIR)/remuda.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/remuda.service
 
 .PHONY: uninstall
 uninstall: ## remove what install put there, except the config
 	rm -f $(DESTDIR)$(SBINDIR)/remuda $(DESTDIR)$(BINDIR)/remudactl
 	rm -f $(DESTDIR)$(UNITDIR)/remuda.service $(DESTDIR)$(MANDIR)/man5/remuda.yaml.5
+	rm -f $(DESTDIR)$(MANDIR)/man8/remuda.8 $(DESTDIR)$(MANDIR)/man8/remudactl.8
+	rm -f $(DESTDIR)$(BASHDIR)/remuda $(DESTDIR)$(BASHDIR)/remudactl $(DESTDIR)$(ZSHDIR)/_remuda
 	rm -rf $(DESTDIR)$(SHAREDIR)
 	@echo 'Your config stays in $(DESTDIR)$(CONFDIR)'
+
+.PHONY: deb check-deb
+deb: $(DEPS_FIRST) ## install what it takes, build build/deb/*.deb, and ask lintian
+	@scripts/make-deb $(VERSION) build/deb
+check-deb: deb ## install, start, upgrade and purge it in a scratch Debian (root)
+	@scripts/check-deb build/deb
 
 .PHONY: clean
 clean: ## remove everything that was built
