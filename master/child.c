@@ -79,7 +79,7 @@ static void on_signal(void *data, const struct signalfd_siginfo *info)
     struct running *running = data;
 
     if (info->ssi_signo == SIGQUIT)
-        worker_quit(running->worker);
+        worker_quit(running->worker, 0);
     else
         ev_break(running->loop, EVBREAK_ALL);
 }

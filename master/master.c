@@ -179,7 +179,7 @@ void master_stop(struct master *m, bool is_fast)
         if (is_fast || m->worker == NULL)
             master_end(m);
         else
-            worker_quit(m->worker);
+            worker_quit(m->worker, 0);
         return;
     }
     supervise_end(m, is_fast);
@@ -370,6 +370,7 @@ static struct master *master_new(const struct args *args)
     control_init(&m->control, m);
     transaction_init(m);
     supervise_init(m);
+    adoption_init(m);
     ev_timer_init(&m->start_limit, on_start_limit, START_LIMIT_S, 0.);
     m->start_limit.data = m;
     return m;

@@ -19,6 +19,7 @@
 #include "common/list.h"
 #include "common/shared.h"
 #include "config/config.h"
+#include "master/adoption.h"
 #include "master/args.h"
 #include "master/backoff.h"
 #include "master/control.h"
@@ -45,6 +46,7 @@ struct slot {
     struct process *process; /* serves, or is about to; NULL: none */
     struct backoff backoff;
     ev_timer respawn; /* active: the slot waits for its next worker */
+    struct adoption adoption;
 };
 
 struct master {

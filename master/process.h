@@ -45,8 +45,13 @@ struct process *process_spawn(struct master *m, unsigned slot);
 /* A worker whose channel is full or closed is beyond talking to, and killed. False: it was. */
 bool process_send(struct process *p, enum message_type type, uint64_t generation);
 
-/* Finish and end; `limit_ms` later it is killed, 0: never. */
-void process_quit(struct process *p, uint64_t limit_ms);
+bool process_send_message(struct process *p, const struct message *m);
+
+/*
+ * Finish and end; `limit_ms` later it is killed, 0: never. Idle connections may go to the slots below
+ * `heirs_end`.
+ */
+void process_quit(struct process *p, uint64_t limit_ms, unsigned heirs_end);
 /* End now; killed if it does not. */
 void process_stop(struct process *p);
 void process_kill(struct process *p);

@@ -93,27 +93,28 @@ void supervise_end_pauses(struct master *m)
     }
 }
 
-static void leave(struct master *m, struct slot *slot)
+/* `heirs_end`: slots below it have workers that go on. */
+static void leave(struct master *m, struct slot *slot, unsigned heirs_end)
 {
     uint64_t timeout_ms = m->now.config->worker_shutdown_timeout_ms;
 
     ev_timer_stop(m->loop, &slot->respawn);
     if (slot->process == NULL)
         return;
-    process_quit(slot->process, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0);
+    process_quit(slot->process, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0, heirs_end);
     slot->process = NULL;
 }
 
 void supervise_shrink(struct master *m)
 {
+    listen_table_steer(&m->listeners, m->slot_count);
+    for (unsigned i = 0; i < m->slot_count; i++)
+        adoption_end(m, i);
     for (unsigned i = m->slot_count; i < CONFIG_WORKERS_MAX; i++) {
-        leave(m, &m->slots[i]);
-        /*
-         * At once: the worker drains its own copies and closes them. Ours would keep the group
-         * sending connections to a queue that nobody reads.
-         */
-        listen_table_close_slot(&m->listeners, i);
+        leave(m, &m->slots[i], m->slot_count);
+        adoption_drain(m, i);
     }
+    adoption_fill(m);
 }
 
 void supervise_drain(struct master *m)
@@ -124,7 +125,7 @@ void supervise_drain(struct master *m)
     m->is_drained = true;
     m->transaction.ends_drain = false;
     for (unsigned i = 0; i < m->slot_count; i++)
-        leave(m, &m->slots[i]);
+        leave(m, &m->slots[i], 0);
     transaction_advance(m);
 }
 
@@ -132,6 +133,7 @@ void supervise_end(struct master *m, bool is_fast)
 {
     uint64_t timeout_ms = m->now.config->worker_shutdown_timeout_ms;
 
+    adoption_stop(m);
     for (unsigned i = 0; i < CONFIG_WORKERS_MAX; i++) {
         ev_timer_stop(m->loop, &m->slots[i].respawn);
         m->slots[i].process = NULL;
@@ -142,7 +144,7 @@ void supervise_end(struct master *m, bool is_fast)
         if (is_fast)
             process_stop(p);
         else if (p->state != PROCESS_LEAVING)
-            process_quit(p, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0);
+            process_quit(p, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0, 0);
     }
 }
 
@@ -214,6 +216,7 @@ static void take_ended(struct master *m, struct process *p, int status)
         replace(m, p);
     if (m->slots[p->slot].process == NULL)
         clear_slot(&m->shared->slots[p->slot]);
+    adoption_forget(m, p);
     process_free(p, m->loop);
 }
 
@@ -253,6 +256,7 @@ void supervise_on_serving(struct process *p)
 {
     struct master *m = p->master;
 
+    adoption_fill(m);
     if (m->phase == PHASE_STARTING)
         master_check_start(m);
     else

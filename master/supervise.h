@@ -22,7 +22,7 @@ void supervise_fill(struct master *m);
 /* The config is new: slots that wait out a pause need not. */
 void supervise_end_pauses(struct master *m);
 
-/* Slots from m->slot_count on lose their workers, gracefully, and their sockets. */
+/* Slots from m->slot_count on lose their workers, gracefully, and their sockets, once they are empty. */
 void supervise_shrink(struct master *m);
 
 /* WINCH: all workers leave gracefully, the sockets stay and queue until HUP. */

@@ -79,7 +79,8 @@ bool handover_is_possible(struct worker *w)
     return handover_has_peers(w) && choose(w, true) != HANDOVER_NOT;
 }
 
-static void write_message(struct inbox_message *m, const struct listener *l, const union peer *peer)
+static void write_message(struct inbox_message *m, const struct listener *l, const union peer *peer,
+                          const struct protocol *protocol)
 {
     struct worker *w = l->worker;
 
@@ -87,32 +88,77 @@ static void write_message(struct inbox_message *m, const struct listener *l, con
     m->number = (uint64_t)w->slot << 48 | ++w->handover.given;
     m->listen = l->address;
     memcpy(&m->peer, peer, sizeof(*peer));
-    m->has_proxy_protocol = l->protocol == &proxy_protocol;
+    m->has_proxy_protocol = protocol == &proxy_protocol;
+}
+
+/* `generation`: that it must run; 0: any. False: it takes none, or its inbox is full. */
+static bool give_to(struct worker *w, const struct bundle_peer *to, const struct inbox_message *m,
+                    int fd, uint64_t generation)
+{
+    struct shared_slot *s = &w->shared->slots[to->slot];
+    uint64_t takes;
+
+    if (atomic_load_explicit(&s->assigned, memory_order_relaxed) <= 0)
+        atomic_store_explicit(&s->assigned_ms, w->clock.now_ms, memory_order_relaxed);
+    atomic_fetch_add(&s->assigned, 1);
+    takes = atomic_load(&s->takes);
+    if (takes == 0 || (generation != 0 && takes != generation) || inbox_give(to->fd, m, fd) < 0) {
+        atomic_fetch_sub(&s->assigned, 1);
+        return false;
+    }
+    counter_add(w->counters, COUNTER_CONNECTIONS_HANDED_OVER, 1);
+    return true;
 }
 
 bool handover_give(struct listener *l, int fd, const union peer *peer)
 {
     struct worker *w = l->worker;
-    const struct bundle_peer *to;
     struct inbox_message m;
-    struct shared_slot *s;
     int chosen;
 
     chosen = choose(w, is_full(w));
     if (chosen == HANDOVER_NOT)
         return false;
-    to = &w->handover.peers[chosen];
-    s = &w->shared->slots[to->slot];
-    write_message(&m, l, peer);
-    if (atomic_load_explicit(&s->assigned, memory_order_relaxed) <= 0)
-        atomic_store_explicit(&s->assigned_ms, w->clock.now_ms, memory_order_relaxed);
-    atomic_fetch_add(&s->assigned, 1);
-    if (atomic_load(&s->takes) != w->gen->number || inbox_give(to->fd, &m, fd) < 0) {
-        atomic_fetch_sub(&s->assigned, 1);
+    write_message(&m, l, peer, l->protocol);
+    if (!give_to(w, &w->handover.peers[chosen], &m, fd, w->gen->number))
         return false;
-    }
     close(fd);
-    counter_add(w->counters, COUNTER_CONNECTIONS_HANDED_OVER, 1);
+    return true;
+}
+
+/* The one with the least load; of another generation too, for what comes next is a new request. */
+static const struct bundle_peer *choose_heir(const struct worker *w, unsigned slot_end)
+{
+    const struct handover *h = &w->handover;
+    const struct bundle_peer *best = NULL;
+    unsigned least = 0;
+
+    for (size_t i = 0; i < h->peer_count; i++) {
+        const struct shared_slot *s = &w->shared->slots[h->peers[i].slot];
+        unsigned load = slot_load(s);
+
+        if (h->peers[i].slot >= slot_end || is_stuck(w, s) || atomic_load(&s->takes) == 0 ||
+            (best != NULL && load >= least))
+            continue;
+        best = &h->peers[i];
+        least = load;
+    }
+    return best;
+}
+
+bool handover_move(struct conn *c, unsigned slot_end)
+{
+    struct worker *w = c->worker;
+    const struct bundle_peer *to = choose_heir(w, slot_end);
+    struct inbox_message m;
+
+    if (to == NULL)
+        return false;
+    write_message(&m, c->listener, &c->peer, c->protocol);
+    m.request_count = c->request_count;
+    if (!give_to(w, to, &m, c->io.fd, 0))
+        return false;
+    conn_close(&c, CLOSE_MOVED);
     return true;
 }
 
@@ -134,12 +180,9 @@ static void close_inbox(struct worker *w)
 
 static void take(struct worker *w, const struct inbox_message *m, int fd)
 {
-    union peer peer;
-
-    memcpy(&peer, &m->peer, sizeof(peer));
     counter_add(w->counters, COUNTER_CONNECTIONS_TAKEN_OVER, 1);
     w->handover.is_taking = true;
-    acceptor_serve(w, &m->listen, m->has_proxy_protocol, fd, &peer);
+    acceptor_serve(w, m, fd);
     w->handover.is_taking = false;
     atomic_fetch_sub(&w->counters->assigned, 1); /* only now: it was counted all the time */
 }
@@ -206,7 +249,7 @@ static void forget_peers(struct worker *w)
 /* Siblings see it at once; see the top of the header. */
 static void set_taking(struct worker *w, bool is_taking)
 {
-    atomic_store(&w->counters->takes, is_taking && handover_has_peers(w) ? w->gen->number : 0);
+    atomic_store(&w->counters->takes, is_taking && has_inbox(w) ? w->gen->number : 0);
 }
 
 void handover_update(struct worker *w, struct bundle *bundle)
@@ -251,7 +294,6 @@ void handover_quit(struct worker *w)
 {
     if (has_inbox(w))
         set_taking(w, false);
-    forget_peers(w);
     drain(w);
 }
 

@@ -25,6 +25,7 @@
 
 #include "common/bundle.h"
 
+struct conn;
 struct listener;
 struct worker;
 union peer;
@@ -62,6 +63,12 @@ void handover_update(struct worker *w, struct bundle *bundle);
 /* Says how many connections we have: siblings go by it. Needed while there are peers. */
 void handover_tell_load(struct worker *w);
 
+/*
+ * A worker that leaves: gives a connection that is between two requests to a sibling in a slot below
+ * `slot_end`, who goes on with it. False: it is still here.
+ */
+bool handover_move(struct conn *c, unsigned slot_end);
+
 /* Whether a sibling could have what we have no place for. */
 bool handover_is_possible(struct worker *w);
 
@@ -72,7 +79,7 @@ bool handover_give(struct listener *l, int fd, const union peer *peer);
 void handover_pause(struct worker *w);
 void handover_resume(struct worker *w);
 
-/* Takes for the last time: what is in the inbox or on its way there. */
+/* Takes for the last time: what is in the inbox or on its way there. Still gives. */
 void handover_quit(struct worker *w);
 bool handover_is_over(const struct worker *w);
 

@@ -25,8 +25,12 @@
 #define ORPHAN_QUIT_S 5.0
 #define TICK_MOST_S   1.0
 #define TICK_LEAST_S  0.05
-/* While quitting, a new connection gets this long to begin its request. */
-enum { QUIT_FIRST_REQUEST_MS = 1000 };
+#define TICK_QUIT_S   0.1
+/*
+ * While quitting, a new connection gets this long to begin its request, and one that has just been
+ * answered to ask again: closed at once, it would often lose a request that is on its way.
+ */
+enum { QUIT_FIRST_REQUEST_MS = 1000, QUIT_IDLE_MS = 500 };
 
 /* ---- answers to the master ---- */
 
@@ -92,29 +96,40 @@ void worker_on_conn_closed(struct worker *w)
         listeners_resume(w);
 }
 
-static void close_idle(struct worker *w, enum deadline_kind kind, uint64_t least_ms)
+/* Of those that wait for a request: to whoever stays, or away, when they have waited long enough. */
+static void part_with(struct worker *w, enum deadline_kind kind, uint64_t least_ms)
 {
     LIST_EACH_SAFE (at, after, &w->deadlines.lists[kind]) {
         struct deadline *d = CONTAINER_OF(at, struct deadline, link);
         struct conn *c = CONTAINER_OF(d, struct conn, deadline);
 
-        if (deadline_age_ms(d, w->clock.now_ms) < least_ms)
-            return;
-        if (c->kept == NULL && !conn_has_unread(c))
+        if (w->heirs_end > 0 && conn_is_between_requests(c) && handover_move(c, w->heirs_end))
+            continue;
+        if (deadline_age_ms(d, w->clock.now_ms) >= least_ms && c->kept == NULL &&
+            !conn_has_unread(c))
             conn_close(&c, CLOSE_SHUTDOWN);
     }
 }
 
-void worker_quit(struct worker *w)
+static void part_with_idle(struct worker *w)
+{
+    part_with(w, DEADLINE_IDLE, QUIT_IDLE_MS);
+    part_with(w, DEADLINE_HEAD, QUIT_FIRST_REQUEST_MS);
+    end_if_done(w);
+}
+
+void worker_quit(struct worker *w, unsigned heirs_end)
 {
     if (w->is_quitting)
         return;
     w->is_quitting = true;
+    w->heirs_end = heirs_end;
+    w->tick.repeat = TICK_QUIT_S;
+    ev_timer_again(w->loop, &w->tick);
     quit_within(w, (double)w->gen->config->worker_shutdown_timeout_ms / 1000);
     listeners_close(w);
     handover_quit(w);
-    close_idle(w, DEADLINE_IDLE, 0);
-    end_if_done(w);
+    part_with_idle(w);
 }
 
 /* ---- generations ---- */
@@ -284,6 +299,31 @@ static void reopen_logs(struct worker *w, struct message *m)
         tell_master(w, MESSAGE_FAILED, m->generation, "reopen: not all logs arrived");
 }
 
+/* ---- another slot's listeners ---- */
+
+static void adopt(struct worker *w, struct message *m)
+{
+    unsigned slot = m->slot;
+    struct bundle bundle = { 0 };
+
+    if (bundle_take(&w->incoming, m, &bundle) != 1) {
+        log_error("the listeners of worker %u did not arrive whole", slot + 1);
+        return;
+    }
+    if (!w->is_quitting)
+        listeners_adopt(w, slot, bundle.addresses, bundle.listener_fds, bundle.listener_count);
+    bundle_fini(&bundle);
+}
+
+static void release(struct worker *w, unsigned slot)
+{
+    struct message m = { .type = MESSAGE_RELEASED, .slot = slot };
+
+    listeners_release(w, slot);
+    if (channel_send(w->channel_fd, &m) < 0)
+        log_error("message to the master: %m");
+}
+
 /* ---- the channel ---- */
 
 static void obey(struct worker *w, struct message *m)
@@ -305,7 +345,13 @@ static void obey(struct worker *w, struct message *m)
         reopen_logs(w, m);
         return;
     case MESSAGE_QUIT:
-        worker_quit(w);
+        worker_quit(w, m->slot);
+        return;
+    case MESSAGE_ADOPT:
+        adopt(w, m);
+        return;
+    case MESSAGE_RELEASE:
+        release(w, m->slot);
         return;
     case MESSAGE_STOP:
         end_loop(w);
@@ -329,7 +375,7 @@ static void on_message(struct ev_loop *loop, ev_io *io, int events)
     if (w->is_single)
         return;
     log_warn("the master is gone: finishing");
-    worker_quit(w);
+    worker_quit(w, 0);
     quit_within(w, ORPHAN_QUIT_S);
 }
 
@@ -366,9 +412,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     file_cache_tick(w->gen->cache, w->clock.now_ms);
     handover_tick(w);
     if (w->is_quitting) {
-        close_idle(w, DEADLINE_IDLE, 0);
-        close_idle(w, DEADLINE_HEAD, QUIT_FIRST_REQUEST_MS);
-        end_if_done(w);
+        part_with_idle(w);
     } else if (w->is_accept_paused) {
         listeners_resume(w); /* descriptors may be had again: trying tells */
     }
