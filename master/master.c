@@ -236,7 +236,7 @@ static bool load(struct master *m, const struct args *args, struct buf *errors)
     m->start_config = source_parse(&m->now.source, errors);
     m->now.number = m->transaction.last_number = 1;
     m->is_daemon = args->is_daemon_set ? args->is_daemon : m->start_config->daemon;
-    m->slot_count = supervise_slots_of(m, m->now.config);
+    m->slot_count = supervise_slots_of(m, &m->now);
     return m->start_config != NULL;
 }
 

@@ -48,15 +48,19 @@ static bool open_next(struct master *m)
     struct edition *next = &t->next;
     unsigned slot_count;
 
-    if (!source_again(&next->source, &m->now.source, &t->errors))
+    if (t->operation == OPERATION_SET_WORKERS) {
+        source_copy(&next->source, &m->now.source); /* the file may be half edited */
+        next->workers = t->workers_wanted;
+    } else if (!source_again(&next->source, &m->now.source, &t->errors)) {
         return false;
+    }
     next->config = source_load(&next->source, &t->errors);
     if (next->config == NULL)
         return false;
     note_fixed_settings(m, next->config);
     if (!logs_open(&next->logs, next->config, m->is_daemon, &t->errors))
         return false;
-    slot_count = supervise_slots_of(m, next->config);
+    slot_count = supervise_slots_of(m, next);
     /* No patience: waiting for a port would keep the master from everything else. */
     return inboxes_prepare(&m->inboxes, next->config, slot_count, &t->errors) &&
            listen_table_prepare(&m->listeners, next->config, slot_count, 0, &t->errors);
@@ -71,7 +75,8 @@ static bool ask_to_prepare(struct master *m, struct process *p)
     if (p->channel.fd < 0)
         return false;
     edition_bundle(&m->transaction.next, &m->listeners, p->slot, &bundle);
-    inboxes_bundle(&m->inboxes, config, supervise_slots_of(m, config), p->slot, &bundle);
+    inboxes_bundle(&m->inboxes, config, supervise_slots_of(m, &m->transaction.next), p->slot,
+                   &bundle);
     result = bundle_send(&bundle, p->channel.fd);
     bundle_fini(&bundle);
     if (result == 0)
@@ -107,7 +112,7 @@ void reload_begin(struct master *m)
     }
     /* Never used twice, so that a late answer to an aborted reload is known as such. */
     t->next.number = ++t->last_number;
-    count = supervise_slots_of(m, t->next.config);
+    count = supervise_slots_of(m, &t->next);
     t->asked_count = 0;
     t->ends_drain = true;
     transaction_step(m, STEP_PREPARING);
@@ -139,7 +144,7 @@ static void switch_generation(struct master *m)
 
     m->now = m->transaction.next;
     m->transaction.next = (struct edition){ .number = 0 };
-    m->slot_count = supervise_slots_of(m, m->now.config);
+    m->slot_count = supervise_slots_of(m, &m->now);
     atomic_store(&m->shared->generation, m->now.number);
     log_set_fd(m->now.logs.fds[0]);
     log_set_level(m->now.config->log_level);

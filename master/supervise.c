@@ -16,9 +16,11 @@ static bool may_start(const struct master *m)
     return m->phase <= PHASE_RUNNING && !m->is_drained && !transaction_is_deciding(m);
 }
 
-unsigned supervise_slots_of(const struct master *m, const struct config *config)
+unsigned supervise_slots_of(const struct master *m, const struct edition *edition)
 {
-    return m->is_single ? 1 : config->workers;
+    if (m->is_single)
+        return 1;
+    return edition->workers > 0 ? edition->workers : edition->config->workers;
 }
 
 static void wait_for_respawn(struct master *m, struct slot *slot, unsigned delay_ms)

@@ -9,8 +9,8 @@
 
 struct process;
 
-/* Slots the config asks for, 1 with --single. */
-unsigned supervise_slots_of(const struct master *m, const struct config *config);
+/* Slots that it asks for, 1 with --single. */
+unsigned supervise_slots_of(const struct master *m, const struct edition *edition);
 void supervise_init(struct master *m);
 
 /*

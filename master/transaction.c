@@ -18,6 +18,7 @@ static const struct {
     void (*expired)(struct master *m);
 } operations[OPERATION_COUNT] = {
     [OPERATION_RELOAD] = { "reload", reload_begin, reload_advance, reload_expired },
+    [OPERATION_SET_WORKERS] = { "set workers", reload_begin, reload_advance, reload_expired },
     [OPERATION_REOPEN] = { "reopen", reopen_begin, reopen_advance, reopen_expired },
 };
 
@@ -180,7 +181,7 @@ void transaction_end(struct master *m, bool is_ok, const char *text)
         CONTAINER_OF(at, struct process, link)->answer = ANSWER_NONE;
     t->step = STEP_IDLE;
     log_result(m, is_ok, text);
-    if (t->operation == OPERATION_RELOAD) {
+    if (t->operation != OPERATION_REOPEN) {
         t->result.n = 0;
         buf_printf(&t->result, "%s%s", is_ok ? "" : "failed: ", text);
         t->result_at = time(NULL);
@@ -196,7 +197,7 @@ void transaction_cancel(struct master *m)
 
     memset(t->is_wanted, 0, sizeof(t->is_wanted));
     if (t->step != STEP_IDLE) {
-        if (t->operation == OPERATION_RELOAD)
+        if (t->operation != OPERATION_REOPEN)
             reload_cancel(m);
         transaction_end(m, false, text);
     }

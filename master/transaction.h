@@ -1,10 +1,13 @@
 /*
- * transaction - reload and reopen: questions put to all workers, one operation at a time.
+ * transaction - reload, set workers and reopen: questions put to all workers, one operation at a time.
  *
  * A reload is a two-phase commit. The master checks the new config and opens what it needs; each
  * worker builds the new generation beside the old; on all-ready everybody switches, else nobody.
  * A worker that dies in the middle loses its vote and comes back in the outcome's generation. Any
  * number of requests that come while one runs are one more run after it.
+ *
+ * Another number of workers is a reload of the config as it is, but for that number; it holds until
+ * the next reload, which takes the config's.
  *
  *     PREPARING -> COMMITTING -> FILLING (new slots get their workers) -> done
  *         '-> aborted                                REOPENING -> done
@@ -23,7 +26,7 @@
 struct master;
 struct process;
 
-enum operation { OPERATION_RELOAD, OPERATION_REOPEN, OPERATION_COUNT };
+enum operation { OPERATION_RELOAD, OPERATION_SET_WORKERS, OPERATION_REOPEN, OPERATION_COUNT };
 
 enum step { STEP_IDLE, STEP_PREPARING, STEP_COMMITTING, STEP_FILLING, STEP_REOPENING };
 
@@ -31,15 +34,16 @@ struct transaction {
     enum step step;
     enum operation operation; /* the running one; not STEP_IDLE */
     bool is_wanted[OPERATION_COUNT];
-    bool is_advancing;    /* guards against advancing inside an advance */
-    ev_timer limit;       /* of the step */
-    uint64_t last_number; /* of a generation that workers have heard of, committed or not */
-    struct edition next;  /* PREPARING: what the workers build */
-    unsigned asked_count; /* PREPARING: workers with a vote, dead ones included */
-    bool ends_drain;      /* a reload brings drained workers back, unless WINCH came after it */
-    struct buf errors;    /* lines, each once */
-    struct buf notes;     /* settings that wait for the next start */
-    struct buf result;    /* of the last reload, for `status`; empty: none yet */
+    bool is_advancing;       /* guards against advancing inside an advance */
+    ev_timer limit;          /* of the step */
+    uint64_t last_number;    /* of a generation that workers have heard of, committed or not */
+    struct edition next;     /* PREPARING: what the workers build */
+    unsigned workers_wanted; /* the newest number that OPERATION_SET_WORKERS is for */
+    unsigned asked_count;    /* PREPARING: workers with a vote, dead ones included */
+    bool ends_drain;         /* a reload brings drained workers back, unless WINCH came after it */
+    struct buf errors;       /* lines, each once */
+    struct buf notes;        /* settings that wait for the next start */
+    struct buf result;       /* of the last reload, for `status`; empty: none yet */
     time_t result_at;
 };
 

@@ -25,6 +25,18 @@ static void change_workers(const struct server *s, unsigned count, const char *r
     cr_assert(server_wait_workers(s, count, 0, DEADLINE_MS), "%u workers", count);
 }
 
+/* The same by the control socket, which leaves the config alone. */
+static void set_workers(const struct server *s, unsigned count)
+{
+    char verb[32];
+    struct buf output;
+
+    snprintf(verb, sizeof(verb), "set workers %u", count);
+    cr_expect_eq(server_verb(s, verb, &output), 0, "%s", buf_cstr(&output));
+    buf_fini(&output);
+    cr_assert(server_wait_workers(s, count, 0, DEADLINE_MS), "%u workers", count);
+}
+
 static void expect_no_loss(struct load *load, const char *who)
 {
     load_stop(load);
@@ -89,7 +101,10 @@ static void change_under_load(const char *rest)
     load_start(&staying, &s, LOAD_KEEP_ALIVE, "/", 50);
     for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
         cr_assert(load_go_on(&new, 200) && load_go_on(&staying, 200));
-        change_workers(&s, counts[i], rest);
+        if (i % 2 == 0)
+            set_workers(&s, counts[i]);
+        else
+            change_workers(&s, counts[i], rest);
     }
     cr_expect(load_go_on(&new, 200) && load_go_on(&staying, 200));
     expect_no_loss(&new, "new connections");
@@ -151,5 +166,35 @@ Test(workers, that_leave_lose_no_connection_that_has_said_nothing)
         response_fini(&r);
         client_close(&clients[i]);
     }
+    server_close(&s);
+}
+
+Test(workers, that_an_operator_set_stay_until_the_next_reload)
+{
+    const char *const workers_ctl[] = { server_ctl(),    "-c",      "config.yaml", "-b",
+                                        server_binary(), "workers", "3",           NULL };
+    const char *const wrong_ctl[] = { server_ctl(),    "-c",      "config.yaml", "-b",
+                                      server_binary(), "workers", "many",        NULL };
+    struct command c;
+    struct server s;
+    struct buf output;
+
+    server_open(&s);
+    server_start(&s, "workers: 2\n");
+    command_run(&c, &s, workers_ctl);
+    cr_expect_eq(c.exit_code, 0, "%s", buf_cstr(&c.output));
+    cr_expect_not_null(strstr(buf_cstr(&c.output), "runs in 3 workers"), "%s", buf_cstr(&c.output));
+    command_fini(&c);
+    cr_expect(server_wait_workers(&s, 3, 0, DEADLINE_MS));
+    command_run(&c, &s, wrong_ctl);
+    cr_expect_eq(c.exit_code, 2);
+    command_fini(&c);
+    cr_expect_eq(server_verb(&s, "set workers 0", &output), 1);
+    cr_expect_not_null(strstr(buf_cstr(&output), "from 1 to 1024"), "%s", buf_cstr(&output));
+    buf_fini(&output);
+    server_file(&s, "config.yaml", "broken: {\n"); /* is nobody's business here */
+    set_workers(&s, 1);
+    server_reload(&s, "workers: 2\n");
+    cr_expect(server_wait_workers(&s, 2, 0, DEADLINE_MS));
     server_close(&s);
 }
