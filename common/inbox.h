@@ -35,7 +35,7 @@ int inbox_give(int give_fd, const struct inbox_message *m, int fd);
 
 /*
  * 1: got one, *fd is the caller's. 0: every giving end is closed. -1: errno; EAGAIN: empty; EMFILE:
- * no descriptor is free, and what would have come waits on. One process at a time takes.
+ * no descriptor is free, and what would have come waits on. Several processes may take from one.
  */
 int inbox_take(int take_fd, struct inbox_message *m, int *fd);
 

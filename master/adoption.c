@@ -35,6 +35,9 @@ static void give(struct master *m, unsigned slot)
     if (p == NULL)
         return;
     listen_table_bundle_own(&m->listeners, slot, &bundle);
+    /* A worker that leaves empties its inbox itself. */
+    bundle.has_inbox = !adoption_of(m, slot)->is_closing && inboxes_has(&m->inboxes, slot);
+    bundle.inbox_fd = m->inboxes.slots[slot].take_fd;
     if (bundle_send_adopt(&bundle, slot, p->channel.fd) == 0) {
         a->adopter = p;
     } else if (errno != EPIPE) {
@@ -46,7 +49,7 @@ static void give(struct master *m, unsigned slot)
 
 void adoption_fill(struct master *m)
 {
-    if (m->phase != PHASE_RUNNING || transaction_is_deciding(m))
+    if (m->phase != PHASE_RUNNING)
         return;
     for (unsigned i = 0; i < CONFIG_WORKERS_MAX; i++)
         if (m->slots[i].adoption.is_wanted && m->slots[i].adoption.adopter == NULL)
@@ -119,6 +122,12 @@ void adoption_drain(struct master *m, unsigned slot)
     if (a->is_closing || !listen_table_has_slot(&m->listeners, slot))
         return;
     start_drain(m, a);
+}
+
+void adoption_lend(struct master *m, unsigned slot)
+{
+    adoption_of(m, slot)->is_wanted = true;
+    adoption_fill(m);
 }
 
 void adoption_end(struct master *m, unsigned slot)

@@ -31,6 +31,9 @@ void adoption_init(struct master *m);
 /* The slot is no more: its sockets are emptied, then closed. */
 void adoption_drain(struct master *m, unsigned slot);
 
+/* The slot's worker does nothing: another serves what waits for it, in its inbox too. */
+void adoption_lend(struct master *m, unsigned slot);
+
 /* The slot has a worker of its own again, or will have. */
 void adoption_end(struct master *m, unsigned slot);
 

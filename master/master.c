@@ -121,6 +121,7 @@ static void start_done(struct master *m)
 {
     ev_timer_stop(m->loop, &m->start_limit);
     m->phase = PHASE_RUNNING;
+    watchdog_start(m);
     announce(m);
     log_notice("ready: %u worker%s, generation %llu", m->slot_count, m->slot_count == 1 ? "" : "s",
                (unsigned long long)m->now.number);
@@ -174,6 +175,7 @@ void master_stop(struct master *m, bool is_fast)
     log_notice(is_fast ? "stopping" : "quitting: what is under way will be finished");
     m->phase = phase;
     ev_timer_stop(m->loop, &m->start_limit);
+    watchdog_stop(m);
     transaction_cancel(m);
     if (m->is_single) {
         if (is_fast || m->worker == NULL)
@@ -371,6 +373,7 @@ static struct master *master_new(const struct args *args)
     transaction_init(m);
     supervise_init(m);
     adoption_init(m);
+    watchdog_init(m);
     ev_timer_init(&m->start_limit, on_start_limit, START_LIMIT_S, 0.);
     m->start_limit.data = m;
     return m;

@@ -30,6 +30,7 @@
 #include "master/privileges.h"
 #include "master/signals.h"
 #include "master/transaction.h"
+#include "master/watchdog.h"
 
 struct process;
 struct worker;
@@ -47,6 +48,7 @@ struct slot {
     struct backoff backoff;
     ev_timer respawn; /* active: the slot waits for its next worker */
     struct adoption adoption;
+    struct watched watched;
 };
 
 struct master {
@@ -72,6 +74,7 @@ struct master {
 
     struct signals signals;
     struct transaction transaction;
+    ev_timer watchdog;
     struct control control;
 
     struct slot slots[CONFIG_WORKERS_MAX];

@@ -111,7 +111,8 @@ void supervise_shrink(struct master *m)
 {
     listen_table_steer(&m->listeners, m->slot_count);
     for (unsigned i = 0; i < m->slot_count; i++)
-        adoption_end(m, i);
+        if (m->slots[i].adoption.is_closing)
+            adoption_end(m, i);
     for (unsigned i = m->slot_count; i < CONFIG_WORKERS_MAX; i++) {
         leave(m, &m->slots[i], m->slot_count);
         adoption_drain(m, i);

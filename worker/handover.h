@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "common/bundle.h"
+#include "common/list.h"
 
 struct conn;
 struct listener;
@@ -36,9 +37,18 @@ enum {
     HANDOVER_LOAD_NONE = -1, /* of a sibling that takes none */
 };
 
+/* An inbox that it takes from. */
+struct inbox_taker {
+    struct list link; /* in handover.adopted, but for its own */
+    ev_io io;         /* owns the descriptor; -1: none */
+    struct worker *worker;
+    unsigned slot; /* whose it is */
+};
+
 /* Part of the worker. */
 struct handover {
-    ev_io inbox; /* its own; owned; fd -1: none */
+    struct inbox_taker inbox; /* its own */
+    struct list adopted;      /* struct inbox_taker: of slots whose workers are stuck */
     size_t peer_count;
     struct bundle_peer peers[INBOX_PEERS_MAX]; /* descriptors owned */
     uint64_t given;                            /* messages so far */
@@ -68,6 +78,10 @@ void handover_tell_load(struct worker *w);
  * `slot_end`, who goes on with it. False: it is still here.
  */
 bool handover_move(struct conn *c, unsigned slot_end);
+
+/* Takes from another slot's inbox too (`fd` is ours from here on), until it is released. */
+void handover_adopt(struct worker *w, unsigned slot, int fd);
+void handover_release(struct worker *w, unsigned slot);
 
 /* Whether a sibling could have what we have no place for. */
 bool handover_is_possible(struct worker *w);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/channel.h"
+#include "common/crash.h"
 #include "common/log.h"
 #include "common/offload.h"
 #include "common/xmalloc.h"
@@ -312,6 +313,10 @@ static void adopt(struct worker *w, struct message *m)
     }
     if (!w->is_quitting)
         listeners_adopt(w, slot, bundle.addresses, bundle.listener_fds, bundle.listener_count);
+    if (!w->is_quitting && bundle.has_inbox) {
+        handover_adopt(w, slot, bundle.inbox_fd);
+        bundle.has_inbox = false;
+    }
     bundle_fini(&bundle);
 }
 
@@ -320,6 +325,7 @@ static void release(struct worker *w, unsigned slot)
     struct message m = { .type = MESSAGE_RELEASED, .slot = slot };
 
     listeners_release(w, slot);
+    handover_release(w, slot);
     if (channel_send(w->channel_fd, &m) < 0)
         log_error("message to the master: %m");
 }
@@ -506,6 +512,22 @@ static void free_scratch(struct worker *w)
     fd_list_fini(&w->incoming);
 }
 
+/* The one worker of the process, for its last words. */
+static const struct worker *last_words_of;
+
+static size_t describe(char *text, size_t room)
+{
+    const struct conn *c = last_words_of->driven;
+    struct str line = { "", 0 };
+
+    if (c != NULL && c->x != NULL && c->x->req.line.p != NULL)
+        line = c->x->req.line;
+    if (line.n > room)
+        line.n = room;
+    memcpy(text, line.p, line.n);
+    return line.n;
+}
+
 struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
 {
     struct worker *w = xcalloc(1, sizeof(*w));
@@ -532,6 +554,7 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     w->ledger = limits_open_ledger(&w->shared->limits, getpid());
     ev_now_update(loop);
     clock_update(&w->clock, ev_now(loop));
+    atomic_store(&w->counters->heartbeat_ms, w->clock.now_ms); /* not our predecessor's */
     if (w->offload != NULL && w->background != NULL && w->passwords != NULL && w->auth != NULL)
         gen = generation_new(heritage->bundle, w->counters, &why);
     else
@@ -548,6 +571,10 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     }
     w->input = xmalloc(INPUT_BYTES);
     w->out = out_new(OUT_BYTES, OUT_CHUNKS);
+    if (!w->is_single) {
+        last_words_of = w;
+        crash_install(w->slot, describe);
+    }
     start_watchers(w);
     switch_to(w, gen, heritage->bundle);
     tell_master(w, MESSAGE_READY, heritage->bundle->generation, NULL);
