@@ -104,7 +104,8 @@ const struct setting settings[] = {
     { "worker_stuck_timeout", SET_DURATION, SERVER(worker_stuck_timeout_ms), "10s", .none = "off",
       .min = 100, .max = DAY,
       .help = "a worker that does nothing for so long, though siblings accept what waits for it at "
-              "once, is ended, its stack is logged, and another takes its place; off: never" },
+              "once, is ended, its stack is logged, and another takes its place; off: never, as a "
+              "debugger needs it" },
 
     { "request_line_max", SET_SIZE, SERVER(request_line_max_bytes), "8KiB", .min = 64,
       .max = 256 * KIB, .heading = "what a request may cost",

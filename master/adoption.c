@@ -145,9 +145,9 @@ void adoption_on_released(struct process *p, unsigned slot)
     struct master *m = p->master;
     struct adoption *a = slot < CONFIG_WORKERS_MAX ? adoption_of(m, slot) : NULL;
 
-    if (a == NULL || a->adopter != p || a->is_wanted)
+    if (a == NULL || a->adopter != p)
         return;
-    a->adopter = NULL;
+    a->adopter = NULL; /* wanted again meanwhile: somebody is found below */
     close_empty(m);
     adoption_fill(m);
 }

@@ -150,20 +150,20 @@ static const struct bundle_peer *choose_heir(const struct worker *w, unsigned sl
     return best;
 }
 
-bool handover_move(struct conn *c, unsigned slot_end)
+enum handover_moved handover_move(struct conn *c, unsigned slot_end)
 {
     struct worker *w = c->worker;
     const struct bundle_peer *to = choose_heir(w, slot_end);
     struct inbox_message m;
 
     if (to == NULL)
-        return false;
+        return HANDOVER_NOBODY;
     write_message(&m, c->listener, &c->peer, c->protocol);
     m.request_count = c->request_count;
     if (!give_to(w, to, &m, c->io.fd, 0))
-        return false;
+        return HANDOVER_LATER;
     conn_close(&c, CLOSE_MOVED);
-    return true;
+    return HANDOVER_MOVED;
 }
 
 /* ---- taking ---- */

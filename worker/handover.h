@@ -73,11 +73,17 @@ void handover_update(struct worker *w, struct bundle *bundle);
 /* Says how many connections we have: siblings go by it. Needed while there are peers. */
 void handover_tell_load(struct worker *w);
 
+enum handover_moved {
+    HANDOVER_MOVED,  /* the connection is gone from here */
+    HANDOVER_LATER,  /* its inbox is full at the moment */
+    HANDOVER_NOBODY, /* no sibling takes any */
+};
+
 /*
  * A worker that leaves: gives a connection that is between two requests to a sibling in a slot below
- * `slot_end`, who goes on with it. False: it is still here.
+ * `slot_end`, who goes on with it.
  */
-bool handover_move(struct conn *c, unsigned slot_end);
+enum handover_moved handover_move(struct conn *c, unsigned slot_end);
 
 /* Takes from another slot's inbox too (`fd` is ours from here on), until it is released. */
 void handover_adopt(struct worker *w, unsigned slot, int fd);

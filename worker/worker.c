@@ -27,6 +27,7 @@
 #define TICK_MOST_S   1.0
 #define TICK_LEAST_S  0.05
 #define TICK_QUIT_S   0.1
+#define TICK_MOVE_S   0.01 /* while an inbox is full */
 /*
  * While quitting, a new connection gets this long to begin its request, and one that has just been
  * answered to ask again: closed at once, it would often lose a request that is on its way.
@@ -97,25 +98,37 @@ void worker_on_conn_closed(struct worker *w)
         listeners_resume(w);
 }
 
-/* Of those that wait for a request: to whoever stays, or away, when they have waited long enough. */
-static void part_with(struct worker *w, enum deadline_kind kind, uint64_t least_ms)
+/*
+ * Of those that wait for a request: to whoever stays, or away, when they have waited long enough. False:
+ * some could not be moved just now.
+ */
+static bool part_with(struct worker *w, enum deadline_kind kind, uint64_t least_ms)
 {
     LIST_EACH_SAFE (at, after, &w->deadlines.lists[kind]) {
         struct deadline *d = CONTAINER_OF(at, struct deadline, link);
         struct conn *c = CONTAINER_OF(d, struct conn, deadline);
+        enum handover_moved moved = HANDOVER_NOBODY;
 
-        if (w->heirs_end > 0 && conn_is_between_requests(c) && handover_move(c, w->heirs_end))
+        if (w->heirs_end > 0 && conn_is_between_requests(c))
+            moved = handover_move(c, w->heirs_end);
+        if (moved == HANDOVER_LATER)
+            return false;
+        if (moved == HANDOVER_MOVED)
             continue;
         if (deadline_age_ms(d, w->clock.now_ms) >= least_ms && c->kept == NULL &&
             !conn_has_unread(c))
             conn_close(&c, CLOSE_SHUTDOWN);
     }
+    return true;
 }
 
 static void part_with_idle(struct worker *w)
 {
-    part_with(w, DEADLINE_IDLE, QUIT_IDLE_MS);
-    part_with(w, DEADLINE_HEAD, QUIT_FIRST_REQUEST_MS);
+    bool is_done = part_with(w, DEADLINE_IDLE, QUIT_IDLE_MS) &&
+                   part_with(w, DEADLINE_HEAD, QUIT_FIRST_REQUEST_MS);
+
+    w->tick.repeat = is_done ? TICK_QUIT_S : TICK_MOVE_S;
+    ev_timer_again(w->loop, &w->tick);
     end_if_done(w);
 }
 
@@ -125,8 +138,6 @@ void worker_quit(struct worker *w, unsigned heirs_end)
         return;
     w->is_quitting = true;
     w->heirs_end = heirs_end;
-    w->tick.repeat = TICK_QUIT_S;
-    ev_timer_again(w->loop, &w->tick);
     quit_within(w, (double)w->gen->config->worker_shutdown_timeout_ms / 1000);
     listeners_close(w);
     handover_quit(w);
@@ -517,7 +528,7 @@ static const struct worker *last_words_of;
 
 static size_t describe(char *text, size_t room)
 {
-    const struct conn *c = last_words_of->driven;
+    const struct conn *c = last_words_of != NULL ? last_words_of->driven : NULL;
     struct str line = { "", 0 };
 
     if (c != NULL && c->x != NULL && c->x->req.line.p != NULL)
@@ -586,6 +597,7 @@ void worker_free(struct worker **wp)
     struct worker *w = *wp;
 
     *wp = NULL;
+    last_words_of = NULL;
     w->is_quitting = true;
     offload_free(&w->offload); /* before the connections that its jobs point to */
     offload_free(&w->passwords);

@@ -122,10 +122,13 @@ Test(workers, become_fewer_and_nobody_is_reset_without_balance)
     change_under_load("connection_balance: off\n");
 }
 
-/* A connection that idles goes to a worker that stays: it is neither closed nor told to close. */
+/*
+ * A connection that idles goes to a worker that stays: it is neither closed nor told to close. More
+ * than an inbox holds at once, and idle for longer than a drain waits for those who have no heir.
+ */
 Test(workers, that_leave_pass_their_idle_connections_on)
 {
-    enum { COUNT = 64 };
+    enum { COUNT = 700 };
     static struct client clients[COUNT];
     struct server s;
     struct response r;
@@ -137,6 +140,7 @@ Test(workers, that_leave_pass_their_idle_connections_on)
         cr_assert(client_ask(&clients[i], &r, "GET", "/", NULL));
         response_fini(&r);
     }
+    pause_ms(600);
     change_workers(&s, 1, "");
     for (size_t i = 0; i < COUNT; i++) {
         cr_expect(client_ask(&clients[i], &r, "GET", "/", NULL), "client %zu: %s", i, r.failure);
