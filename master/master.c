@@ -306,7 +306,7 @@ static bool open_all(struct master *m, struct buf *errors)
               stderr);
     raise_open_files(m->start_config);
     check_backlog(m->now.config);
-    if (!privileges_resolve(&m->privileges, m->start_config, errors))
+    if (!worker_setup_init(&m->setup, m->start_config, errors))
         return false;
     if (!open_listeners(m, errors) || !open_control(m, errors))
         return false;
@@ -327,7 +327,7 @@ static bool become_worker(struct master *m, struct buf *errors)
 {
     if (!m->is_single)
         return true;
-    return privileges_drop(&m->privileges, m->start_config->no_new_privs, errors) == 0;
+    return privileges_drop(&m->setup.privileges, m->setup.no_new_privs, errors) == 0;
 }
 
 static void start_workers(struct master *m)
@@ -393,7 +393,7 @@ void master_fini(struct master *m)
     inboxes_fini(&m->inboxes);
     pid_file_close(&m->pid_file);
     shared_free(&m->shared, &m->shared_fd);
-    privileges_fini(&m->privileges);
+    worker_setup_fini(&m->setup);
     edition_fini(&m->now);
     config_free(&m->start_config);
     buf_fini(&m->start_errors);

@@ -27,10 +27,10 @@
 #include "master/inboxes.h"
 #include "master/listen_table.h"
 #include "master/pid_file.h"
-#include "master/privileges.h"
 #include "master/signals.h"
 #include "master/transaction.h"
 #include "master/watchdog.h"
+#include "master/worker_setup.h"
 
 struct process;
 struct worker;
@@ -44,7 +44,8 @@ enum phase {
 
 /* A place for a worker; its number picks the listeners and the counters. */
 struct slot {
-    struct process *process; /* serves, or is about to; NULL: none */
+    struct process *process;  /* serves, or is about to; NULL: none */
+    struct process *retiring; /* serves until `process`, its heir, does; NULL: none */
     struct backoff backoff;
     ev_timer respawn; /* active: the slot waits for its next worker */
     struct adoption adoption;
@@ -64,8 +65,8 @@ struct master {
     ev_timer start_limit;
 
     struct edition now;          /* what workers run; commit replaces it */
-    struct config *start_config; /* what a living process cannot change; owned */
-    struct privileges privileges;
+    struct config *start_config; /* what a living master cannot change; owned */
+    struct worker_setup setup;   /* of workers that start now */
     struct listen_table listeners;
     struct inboxes inboxes;
     struct pid_file pid_file;

@@ -90,7 +90,7 @@ static struct process *process_new(struct master *m, unsigned slot, int channel_
 
     p->master = m;
     p->slot = slot;
-    p->generation = m->now.number;
+    p->generation = p->born = m->now.number;
     p->started_at = ev_time();
     ev_io_init(&p->channel, on_channel, channel_fd, EV_READ);
     p->channel.data = p;

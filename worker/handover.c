@@ -374,6 +374,9 @@ void handover_tick(struct worker *w)
     h->taken_before = taken;
     if (!has_inbox(w))
         return;
+    /* Whom we replace said that the slot takes none, maybe after we said that it does. */
+    if (!w->is_quitting && !w->is_accept_paused)
+        set_taking(w, true);
     if (w->is_quitting) {
         w->is_accept_paused = false; /* there may be a place again: trying tells */
         drain(w);
