@@ -117,9 +117,8 @@ static int write_memfd(const struct bundle *b)
     return fd;
 }
 
-int bundle_send(const struct bundle *b, int channel_fd)
+static int send_as(const struct bundle *b, const struct message *last, int channel_fd)
 {
-    struct message prepare = { .type = MESSAGE_PREPARE, .generation = b->generation };
     size_t count = 1 + b->listener_count + b->log_count + b->has_inbox + b->peer_count, at;
     int *fds, result, saved_errno, memfd = write_memfd(b);
 
@@ -136,12 +135,26 @@ int bundle_send(const struct bundle *b, int channel_fd)
         fds[at++] = b->inbox_fd;
     for (size_t i = 0; i < b->peer_count; i++)
         fds[at++] = b->peers[i].fd;
-    result = fds_send(channel_fd, fds, count, &prepare);
+    result = fds_send(channel_fd, fds, count, last);
     saved_errno = errno;
     free(fds);
     close(memfd);
     errno = saved_errno;
     return result;
+}
+
+int bundle_send(const struct bundle *b, int channel_fd)
+{
+    struct message prepare = { .type = MESSAGE_PREPARE, .generation = b->generation };
+
+    return send_as(b, &prepare, channel_fd);
+}
+
+int bundle_send_adopt(const struct bundle *b, unsigned slot, int channel_fd)
+{
+    struct message adopt = { .type = MESSAGE_ADOPT, .slot = slot };
+
+    return send_as(b, &adopt, channel_fd);
 }
 
 /* Cuts the memfd's text into *b and checks that all lengths add up and every descriptor came. */
@@ -213,7 +226,7 @@ static int fill(struct fd_list *list, struct bundle *b)
 int bundle_take(struct fd_list *list, struct message *m, struct bundle *b)
 {
     fd_list_take(list, m);
-    if (m->type != MESSAGE_PREPARE)
+    if (m->type != MESSAGE_PREPARE && m->type != MESSAGE_ADOPT)
         return 0;
     memset(b, 0, sizeof(*b));
     b->generation = m->generation;

@@ -43,9 +43,12 @@ void bundle_fini(struct bundle *b);
 /* Sends it as MESSAGE_FDS, ..., MESSAGE_PREPARE. -1: errno. */
 int bundle_send(const struct bundle *b, int channel_fd);
 
+/* Sends the listeners of another `slot`, as MESSAGE_FDS, ..., MESSAGE_ADOPT. -1: errno. */
+int bundle_send_adopt(const struct bundle *b, unsigned slot, int channel_fd);
+
 /*
- * Takes one message of a bundle under way (FDS or PREPARE) into `fds`, which collects descriptors.
- * On PREPARE fills *b from them. 1: *b is complete; 0: more to come; -1: the bundle makes no sense.
+ * Takes one message of a bundle under way (FDS, PREPARE or ADOPT) into `fds`, which collects
+ * descriptors. On the last one fills *b from them. 1: *b is complete; 0: more to come; -1: the bundle makes no sense.
  */
 struct fd_list {
     int *fds; /* owned, and so are the descriptors in it */

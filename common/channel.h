@@ -12,6 +12,10 @@
  *   REOPEN    take these log fds          REOPENED   took them
  *   QUIT      finish and exit
  *   STOP      exit now
+ *   ADOPT     accept from slot S's sockets too
+ *             (bundle_send_adopt's fds)
+ *   RELEASE   take what they have queued,   RELEASED   closed them
+ *             then close them
  */
 #ifndef COMMON_CHANNEL_H
 #define COMMON_CHANNEL_H
@@ -20,7 +24,7 @@
 #include <stdint.h>
 
 enum message_type {
-    MESSAGE_FDS = 1, /* descriptors that belong to the PREPARE or REOPEN that follows */
+    MESSAGE_FDS = 1, /* descriptors that belong to the PREPARE, REOPEN or ADOPT that follows */
     MESSAGE_PREPARE,
     MESSAGE_COMMIT,
     MESSAGE_ABORT,
@@ -31,6 +35,9 @@ enum message_type {
     MESSAGE_FAILED,
     MESSAGE_COMMITTED,
     MESSAGE_REOPENED,
+    MESSAGE_ADOPT,
+    MESSAGE_RELEASE,
+    MESSAGE_RELEASED,
 };
 
 enum { CHANNEL_FDS_MAX = 128, CHANNEL_TEXT_MAX = 512 }; /* of one message; the kernel takes 253 */
@@ -39,6 +46,8 @@ struct message {
     uint32_t type;               /* enum message_type */
     uint32_t fd_count;           /* fds of this message */
     uint64_t generation;         /* what PREPARE, COMMIT, ABORT and their answers are about */
+    uint32_t slot;               /* what ADOPT, RELEASE and RELEASED are about; QUIT: below it
+                                    workers stay */
     char text[CHANNEL_TEXT_MAX]; /* FAILED: the reason; ends in NUL */
     int fds[CHANNEL_FDS_MAX];    /* received: the reader owns them; sent: stay the sender's */
 };

@@ -57,11 +57,7 @@ static int descriptor_of(struct msghdr *msg)
     return fd;
 }
 
-/*
- * Looked at first, which brings the descriptor, then removed: a plain recvmsg(2) at the descriptor
- * limit removes the message and drops the connection.
- */
-int inbox_take(int take_fd, struct inbox_message *m, int *fd)
+static ssize_t receive(int take_fd, struct inbox_message *m, int *fd, int flags, int *cut)
 {
     struct iovec iov = { .iov_base = m, .iov_len = sizeof(*m) };
     union control control;
@@ -69,21 +65,45 @@ int inbox_take(int take_fd, struct inbox_message *m, int *fd)
                           .msg_iovlen = 1,
                           .msg_control = control.bytes,
                           .msg_controllen = sizeof(control.bytes) };
-    struct inbox_message removed;
     ssize_t n;
 
     do
-        n = recvmsg(take_fd, &msg, MSG_PEEK | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        n = recvmsg(take_fd, &msg, flags | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
+    *fd = n > 0 ? descriptor_of(&msg) : -1;
+    *cut = n > 0 && (msg.msg_flags & MSG_CTRUNC);
+    return n;
+}
+
+/*
+ * Looked at first, which brings a descriptor, then removed: a plain recvmsg(2) at the descriptor
+ * limit removes the message and drops the connection. In between another process may have taken it;
+ * what was removed is then another one, and its own descriptor counts.
+ */
+int inbox_take(int take_fd, struct inbox_message *m, int *fd)
+{
+    struct inbox_message seen;
+    int seen_fd, is_cut, saved_errno;
+    ssize_t n = receive(take_fd, &seen, &seen_fd, MSG_PEEK, &is_cut);
+
     if (n <= 0)
         return (int)n;
-    *fd = descriptor_of(&msg);
-    if (*fd < 0 && (msg.msg_flags & MSG_CTRUNC)) {
+    if (seen_fd < 0 && is_cut) {
         errno = EMFILE;
         return -1;
     }
-    n = recv(take_fd, &removed, sizeof(removed), MSG_DONTWAIT);
-    if (n == (ssize_t)sizeof(*m) && removed.number == m->number && *fd >= 0)
+    n = receive(take_fd, m, fd, 0, &is_cut);
+    saved_errno = errno;
+    if (n == (ssize_t)sizeof(*m) && *fd < 0 && seen_fd >= 0 && seen.number == m->number) {
+        *fd = seen_fd; /* the last free descriptor was the first copy's */
+        return 1;
+    }
+    if (seen_fd >= 0)
+        close(seen_fd);
+    errno = saved_errno;
+    if (n <= 0)
+        return (int)n;
+    if (n == (ssize_t)sizeof(*m) && *fd >= 0)
         return 1;
     if (*fd >= 0)
         close(*fd);

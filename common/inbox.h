@@ -1,5 +1,6 @@
 /*
- * inbox - where a worker slot is handed connections that a sibling has accepted.
+ * inbox - where a worker slot is handed connections: those that a sibling has just accepted, and
+ * those that were idle with one that leaves.
  *
  * A SOCK_SEQPACKET pair that the master makes once for a slot and keeps while the slot exists, as
  * it keeps the listening sockets: what waits in it outlives a worker that dies. The slot's worker
@@ -17,12 +18,13 @@
 /* Siblings that one worker can hand to: enough choice, and few descriptors with 1,024 workers. */
 enum { INBOX_PEERS_MAX = 15 };
 
-/* Of a connection that nobody has read from yet. Both ends are one binary. */
+/* Of a connection of which nothing is under way. Both ends are one binary. */
 struct inbox_message {
     uint64_t number;          /* tells it from every other message */
     struct address listen;    /* that it came in by, as configured */
     struct sockaddr_in6 peer; /* or a sockaddr_in; of a Unix socket's peer the family alone */
     bool has_proxy_protocol;  /* it begins with a PROXY header */
+    uint32_t request_count;   /* that were answered on it; 0: nobody has read from it yet */
 };
 
 /* Close-on-exec. -1: errno of socketpair(2). */
@@ -33,7 +35,7 @@ int inbox_give(int give_fd, const struct inbox_message *m, int fd);
 
 /*
  * 1: got one, *fd is the caller's. 0: every giving end is closed. -1: errno; EAGAIN: empty; EMFILE:
- * no descriptor is free, and what would have come waits on. One process at a time takes.
+ * no descriptor is free, and what would have come waits on. Several processes may take from one.
  */
 int inbox_take(int take_fd, struct inbox_message *m, int *fd);
 

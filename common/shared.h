@@ -2,7 +2,7 @@
  * shared - the block of counters that the master and all workers map.
  *
  * One region per worker slot, aligned to cache lines, with a single writer: the worker in that
- * slot (the master between two workers); `assigned` alone has more, and is atomic. Readers take
+ * slot (the master between two workers, and of `is_stuck`); `assigned` alone has more, and is atomic. Readers take
  * what they see, no locks. The memfd outlives workers, so counters go on over a crash.
  */
 #ifndef COMMON_SHARED_H
@@ -58,6 +58,7 @@ struct shared_slot {
     /* What siblings look at before they hand a connection over, on a line of its own. */
     _Alignas(64) _Atomic uint64_t takes; /* the generation for which its worker takes; 0: none */
     _Atomic uint32_t open;               /* connections of its worker, who alone writes this */
+    _Atomic uint32_t is_stuck;           /* its worker does nothing; the master alone writes this */
     _Atomic int32_t assigned;     /* handed over, not yet taken: raised by siblings before, lowered
                                       by the worker after; a moment's negative counts as 0 */
     _Atomic uint64_t assigned_ms; /* CLOCK_MONOTONIC, about when `assigned` last rose from 0 */

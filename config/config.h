@@ -242,6 +242,7 @@ struct config {
     uint64_t lingering_timeout_ms;     /* silence that ends a lingering close */
     uint64_t lingering_time_ms;        /* its longest duration */
     uint64_t worker_shutdown_timeout_ms; /* a graceful stop ends after it; 0: waits for ever */
+    uint64_t worker_stuck_timeout_ms;    /* a worker that does nothing is ended; 0: never */
 
     /* what a request may cost */
     uint64_t request_line_max_bytes;   /* 414 */

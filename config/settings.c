@@ -101,6 +101,11 @@ const struct setting settings[] = {
     { "worker_shutdown_timeout", SET_DURATION, SERVER(worker_shutdown_timeout_ms), "60s",
       .none = "off", .max = 7 * DAY,
       .help = "a graceful stop closes what is left after it; off: waits for ever" },
+    { "worker_stuck_timeout", SET_DURATION, SERVER(worker_stuck_timeout_ms), "10s", .none = "off",
+      .min = 100, .max = DAY,
+      .help = "a worker that does nothing for so long, though siblings accept what waits for it at "
+              "once, is ended, its stack is logged, and another takes its place; off: never, as a "
+              "debugger needs it" },
 
     { "request_line_max", SET_SIZE, SERVER(request_line_max_bytes), "8KiB", .min = 64,
       .max = 256 * KIB, .heading = "what a request may cost",

@@ -21,7 +21,8 @@ const char args_help[] =
     "      --dump          print the effective config, defaults included\n"
     "      --full          print every setting with its default, bounds and meaning\n"
     "      --man           the same as the manual page remuda.yaml(5)\n"
-    "  -s, --signal VERB   stop, quit, reload, reopen or status; waits until it has happened\n"
+    "  -s, --signal VERB   stop, quit, reload, reopen, status or \"set workers N\"; waits\n"
+    "                      until it has happened\n"
     "  -H, --header LINE   for explain: a field of the request, as in 'Accept-Encoding: br'\n"
     "  -X, --method NAME   for explain: the request's method [GET]\n"
     "  -I, --head          for explain: the response's head alone\n"
@@ -36,6 +37,7 @@ const char args_help[] =
     "  quit    QUIT        finish what is under way, then end\n"
     "  reload  HUP         take the config anew, in place; on any error nothing changes\n"
     "  reopen  USR1        open the log files anew, after they were moved away\n"
+    "  set workers N       that many, until the next reload; no connection is lost\n"
     "  status              what runs: workers, addresses, counters, the last reload\n"
     "          WINCH       end the workers gracefully and keep the sockets; HUP brings them back\n"
     "\n"
@@ -124,6 +126,16 @@ static bool set_man(struct parser *p, const char *value)
     return set_action(p, ACTION_MAN);
 }
 
+/* One argument: the number is the server's to judge. */
+static bool is_set_workers(const char *value)
+{
+    static const char start[] = "set workers ";
+    uint64_t count;
+
+    return strncmp(value, start, sizeof(start) - 1) == 0 &&
+           str_to_u64(str_of(value + sizeof(start) - 1), &count);
+}
+
 static bool set_verb(struct parser *p, const char *value)
 {
     for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
@@ -131,7 +143,13 @@ static bool set_verb(struct parser *p, const char *value)
             p->args->verb = verbs[i];
             return set_action(p, ACTION_VERB);
         }
-    buf_printf(p->error, "-s takes stop, quit, reload, reopen or status, not \"%s\"", value);
+    if (is_set_workers(value)) {
+        p->args->verb = value;
+        return set_action(p, ACTION_VERB);
+    }
+    buf_printf(p->error,
+               "-s takes stop, quit, reload, reopen, status or \"set workers N\", not \"%s\"",
+               value);
     return false;
 }
 

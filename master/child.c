@@ -52,14 +52,14 @@ static void limit_files(uint64_t count)
 
 static int become(const struct master *m, unsigned slot, struct buf *why)
 {
-    const struct config *config = m->start_config;
+    const struct worker_setup *setup = &m->setup;
 
     umask(027);
-    if (config->cpu_affinity)
+    if (setup->cpu_affinity)
         pin_to_cpu(slot);
-    if (config->rlimit_nofile > 0)
-        limit_files(config->rlimit_nofile);
-    return privileges_drop(&m->privileges, config->no_new_privs, why);
+    if (setup->rlimit_nofile > 0)
+        limit_files(setup->rlimit_nofile);
+    return privileges_drop(&setup->privileges, setup->no_new_privs, why);
 }
 
 /* Those of the terminal and of the master's habits are not for us; the rest starts afresh. */
@@ -79,7 +79,7 @@ static void on_signal(void *data, const struct signalfd_siginfo *info)
     struct running *running = data;
 
     if (info->ssi_signo == SIGQUIT)
-        worker_quit(running->worker);
+        worker_quit(running->worker, 0);
     else
         ev_break(running->loop, EVBREAK_ALL);
 }

@@ -111,6 +111,21 @@ static void verb_reopen(struct client *client)
     want(client, OPERATION_REOPEN);
 }
 
+static void set_workers(struct client *client, struct str number)
+{
+    struct master *m = client->control->master;
+    uint64_t count;
+
+    if (!str_to_u64(number, &count) || count < 1 || count > CONFIG_WORKERS_MAX) {
+        client_answer(client, false, "set workers takes a number from 1 to 1024");
+    } else if (m->is_single) {
+        client_answer(client, false, "--single is one process");
+    } else {
+        m->transaction.workers_wanted = (unsigned)count;
+        want(client, OPERATION_SET_WORKERS);
+    }
+}
+
 static void verb_stop(struct client *client)
 {
     client->state = CLIENT_ENDING;
@@ -140,6 +155,8 @@ static const struct verb {
     { "reopen", verb_reopen }, { "status", verb_status },
 };
 
+static const struct str set_workers_verb = STR_INIT("set workers ");
+
 static void run_line(struct client *client, struct str line)
 {
     struct ev_loop *loop = client->control->master->loop;
@@ -152,7 +169,12 @@ static void run_line(struct client *client, struct str line)
             verbs[i].run(client);
             return;
         }
-    client_answer(client, false, "unknown verb; there are stop, quit, reload, reopen and status");
+    if (str_starts(line, set_workers_verb)) {
+        set_workers(client, str_range(line.p + set_workers_verb.n, line.p + line.n));
+        return;
+    }
+    client_answer(client, false,
+                  "unknown verb; there are stop, quit, reload, reopen, status and set workers N");
 }
 
 static void client_read(struct client *client)

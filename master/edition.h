@@ -15,7 +15,8 @@
 #include "master/source.h"
 
 struct edition {
-    uint64_t number; /* from 1 */
+    uint64_t number;  /* from 1 */
+    unsigned workers; /* as an operator set them; 0: as the config says */
     struct source source;
     struct config *config; /* owned; NULL: not loaded */
     struct logs logs;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -11,6 +12,7 @@
 
 #include "common/log.h"
 #include "common/xmalloc.h"
+#include "master/steering.h"
 
 enum { PROBE_PAUSE_MS = 50, PORT_ZERO_TRIES = 10 };
 
@@ -394,10 +396,92 @@ void listen_table_give(struct listen_table *l, unsigned slot)
             l->rows[i].fds[is_unix(&l->rows[i]) ? 0 : slot] = -1;
 }
 
+/* The slot's own socket in the row, -1: none. */
+static int own_fd(const struct listen_row *row, unsigned slot)
+{
+    return is_unix(row) || row->is_going ? -1 : row->fds[slot];
+}
+
+/* Whether some slot from `slot` on has a socket. */
+static bool has_beyond(const struct listen_row *row, unsigned slot)
+{
+    for (; slot < CONFIG_WORKERS_MAX; slot++)
+        if (own_fd(row, slot) >= 0)
+            return true;
+    return false;
+}
+
+/*
+ * A row is steered from its first loss on. Sockets begin to listen in the order of their slots, and
+ * those of the highest slots go first: so a slot's number is its place in the group.
+ */
+static void steer_row(struct listen_row *row, unsigned slot_count)
+{
+    static bool is_said;
+
+    if (!row->is_steered && !has_beyond(row, slot_count))
+        return;
+    if (steering_attach(row->fds[0], slot_count) == 0) {
+        row->is_steered = true;
+    } else if (!is_said) {
+        is_said = true;
+        log_warn("SO_ATTACH_REUSEPORT_CBPF: %s: with fewer workers, connections in the middle of "
+                 "their handshake are reset",
+                 strerror(errno));
+    }
+    /* Who is half-way completes now, without waiting for the client's first bytes. */
+    for (unsigned slot = slot_count; slot < CONFIG_WORKERS_MAX; slot++)
+        if (row->fds[slot] >= 0)
+            set_int(row->fds[slot], IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);
+}
+
+void listen_table_steer(struct listen_table *l, unsigned slot_count)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (own_fd(&l->rows[i], 0) >= 0)
+            steer_row(&l->rows[i], slot_count);
+}
+
+bool listen_table_has_slot(const struct listen_table *l, unsigned slot)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (own_fd(&l->rows[i], slot) >= 0)
+            return true;
+    return false;
+}
+
+bool listen_table_has_waiting(const struct listen_table *l, unsigned slot)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        struct pollfd p = { .fd = own_fd(&l->rows[i], slot), .events = POLLIN };
+
+        if (p.fd >= 0 && poll(&p, 1, 0) == 1)
+            return true;
+    }
+    return false;
+}
+
+void listen_table_bundle_own(const struct listen_table *l, unsigned slot, struct bundle *b)
+{
+    b->addresses = xmalloc(l->count * sizeof(*b->addresses));
+    b->listener_fds = xmalloc(l->count * sizeof(*b->listener_fds));
+    b->listener_count = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        int fd = own_fd(&l->rows[i], slot);
+
+        if (fd < 0)
+            continue;
+        b->addresses[b->listener_count] = l->rows[i].configured;
+        b->listener_fds[b->listener_count++] = fd;
+    }
+}
+
 void listen_table_close_slot(struct listen_table *l, unsigned slot)
 {
     for (size_t i = 0; i < l->count; i++)
         if (!is_unix(&l->rows[i]) && l->rows[i].fds[slot] >= 0) {
+            /* A worker that is stuck may hold a copy: it must not keep its place in the group. */
+            shutdown(l->rows[i].fds[slot], SHUT_RDWR);
             close(l->rows[i].fds[slot]);
             l->rows[i].fds[slot] = -1;
         }

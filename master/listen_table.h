@@ -31,6 +31,7 @@ struct listen_row {
     int *fds;              /* by slot, -1: none; a Unix socket stands in [0] alone; owned */
     int *fresh_fds;        /* the same, bound by the transaction under way; owned */
     bool is_new, is_going; /* marks of the transaction under way */
+    bool is_steered;       /* its group has a program that names the slots: see steering.h */
     struct unix_socket_id unix_id;
 };
 
@@ -60,7 +61,20 @@ void listen_table_bundle(const struct listen_table *l, unsigned slot, struct bun
 /* In a fresh child: the slot's descriptors belong to its bundle now, fini must not close them. */
 void listen_table_give(struct listen_table *l, unsigned slot);
 
-/* Closes what only this slot used. */
+/*
+ * From here on new connections come to slots below `slot_count` only. Where the kernel has no way to
+ * do that, says so once: then what is in its handshake when a slot is closed is reset.
+ */
+void listen_table_steer(struct listen_table *l, unsigned slot_count);
+
+/* Whether it has sockets that no other slot shares, and whether a connection waits in one. */
+bool listen_table_has_slot(const struct listen_table *l, unsigned slot);
+bool listen_table_has_waiting(const struct listen_table *l, unsigned slot);
+
+/* Fills the listener part of a bundle with what only this slot uses; the descriptors stay ours. */
+void listen_table_bundle_own(const struct listen_table *l, unsigned slot, struct bundle *b);
+
+/* Closes what only this slot used, for whoever else has copies too. */
 void listen_table_close_slot(struct listen_table *l, unsigned slot);
 
 /* The end of the server: unlinks Unix sockets and closes everything. */

@@ -121,6 +121,7 @@ static void start_done(struct master *m)
 {
     ev_timer_stop(m->loop, &m->start_limit);
     m->phase = PHASE_RUNNING;
+    watchdog_start(m);
     announce(m);
     log_notice("ready: %u worker%s, generation %llu", m->slot_count, m->slot_count == 1 ? "" : "s",
                (unsigned long long)m->now.number);
@@ -174,12 +175,13 @@ void master_stop(struct master *m, bool is_fast)
     log_notice(is_fast ? "stopping" : "quitting: what is under way will be finished");
     m->phase = phase;
     ev_timer_stop(m->loop, &m->start_limit);
+    watchdog_stop(m);
     transaction_cancel(m);
     if (m->is_single) {
         if (is_fast || m->worker == NULL)
             master_end(m);
         else
-            worker_quit(m->worker);
+            worker_quit(m->worker, 0);
         return;
     }
     supervise_end(m, is_fast);
@@ -236,7 +238,7 @@ static bool load(struct master *m, const struct args *args, struct buf *errors)
     m->start_config = source_parse(&m->now.source, errors);
     m->now.number = m->transaction.last_number = 1;
     m->is_daemon = args->is_daemon_set ? args->is_daemon : m->start_config->daemon;
-    m->slot_count = supervise_slots_of(m, m->now.config);
+    m->slot_count = supervise_slots_of(m, &m->now);
     return m->start_config != NULL;
 }
 
@@ -304,7 +306,7 @@ static bool open_all(struct master *m, struct buf *errors)
               stderr);
     raise_open_files(m->start_config);
     check_backlog(m->now.config);
-    if (!privileges_resolve(&m->privileges, m->start_config, errors))
+    if (!worker_setup_init(&m->setup, m->start_config, errors))
         return false;
     if (!open_listeners(m, errors) || !open_control(m, errors))
         return false;
@@ -325,7 +327,7 @@ static bool become_worker(struct master *m, struct buf *errors)
 {
     if (!m->is_single)
         return true;
-    return privileges_drop(&m->privileges, m->start_config->no_new_privs, errors) == 0;
+    return privileges_drop(&m->setup.privileges, m->setup.no_new_privs, errors) == 0;
 }
 
 static void start_workers(struct master *m)
@@ -370,6 +372,8 @@ static struct master *master_new(const struct args *args)
     control_init(&m->control, m);
     transaction_init(m);
     supervise_init(m);
+    adoption_init(m);
+    watchdog_init(m);
     ev_timer_init(&m->start_limit, on_start_limit, START_LIMIT_S, 0.);
     m->start_limit.data = m;
     return m;
@@ -389,7 +393,7 @@ void master_fini(struct master *m)
     inboxes_fini(&m->inboxes);
     pid_file_close(&m->pid_file);
     shared_free(&m->shared, &m->shared_fd);
-    privileges_fini(&m->privileges);
+    worker_setup_fini(&m->setup);
     edition_fini(&m->now);
     config_free(&m->start_config);
     buf_fini(&m->start_errors);

@@ -19,6 +19,7 @@
 #include "common/list.h"
 #include "common/shared.h"
 #include "config/config.h"
+#include "master/adoption.h"
 #include "master/args.h"
 #include "master/backoff.h"
 #include "master/control.h"
@@ -26,9 +27,10 @@
 #include "master/inboxes.h"
 #include "master/listen_table.h"
 #include "master/pid_file.h"
-#include "master/privileges.h"
 #include "master/signals.h"
 #include "master/transaction.h"
+#include "master/watchdog.h"
+#include "master/worker_setup.h"
 
 struct process;
 struct worker;
@@ -42,9 +44,12 @@ enum phase {
 
 /* A place for a worker; its number picks the listeners and the counters. */
 struct slot {
-    struct process *process; /* serves, or is about to; NULL: none */
+    struct process *process;  /* serves, or is about to; NULL: none */
+    struct process *retiring; /* serves until `process`, its heir, does; NULL: none */
     struct backoff backoff;
     ev_timer respawn; /* active: the slot waits for its next worker */
+    struct adoption adoption;
+    struct watched watched;
 };
 
 struct master {
@@ -60,8 +65,8 @@ struct master {
     ev_timer start_limit;
 
     struct edition now;          /* what workers run; commit replaces it */
-    struct config *start_config; /* what a living process cannot change; owned */
-    struct privileges privileges;
+    struct config *start_config; /* what a living master cannot change; owned */
+    struct worker_setup setup;   /* of workers that start now */
     struct listen_table listeners;
     struct inboxes inboxes;
     struct pid_file pid_file;
@@ -70,6 +75,7 @@ struct master {
 
     struct signals signals;
     struct transaction transaction;
+    ev_timer watchdog;
     struct control control;
 
     struct slot slots[CONFIG_WORKERS_MAX];

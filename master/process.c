@@ -26,6 +26,8 @@ static void on_message(struct process *p, struct message *m)
         supervise_on_serving(p);
     } else if (p->state == PROCESS_STARTING && m->type == MESSAGE_FAILED) {
         snprintf(p->failure, sizeof(p->failure), "%s", m->text);
+    } else if (m->type == MESSAGE_RELEASED) {
+        adoption_on_released(p, m->slot);
     } else {
         transaction_answer(p, m);
     }
@@ -88,7 +90,7 @@ static struct process *process_new(struct master *m, unsigned slot, int channel_
 
     p->master = m;
     p->slot = slot;
-    p->generation = m->now.number;
+    p->generation = p->born = m->now.number;
     p->started_at = ev_time();
     ev_io_init(&p->channel, on_channel, channel_fd, EV_READ);
     p->channel.data = p;
@@ -179,11 +181,9 @@ void process_kill(struct process *p)
         kill(p->pid, SIGKILL);
 }
 
-bool process_send(struct process *p, enum message_type type, uint64_t generation)
+bool process_send_message(struct process *p, const struct message *m)
 {
-    struct message m = { .type = type, .generation = generation };
-
-    if (p->channel.fd >= 0 && channel_send(p->channel.fd, &m) == 0)
+    if (p->channel.fd >= 0 && channel_send(p->channel.fd, m) == 0)
         return true;
     if (p->channel.fd >= 0 && errno != EPIPE)
         log_error("worker %u (pid %d) does not read its channel: killed", p->slot + 1, (int)p->pid);
@@ -191,11 +191,21 @@ bool process_send(struct process *p, enum message_type type, uint64_t generation
     return false;
 }
 
-void process_quit(struct process *p, uint64_t limit_ms)
+bool process_send(struct process *p, enum message_type type, uint64_t generation)
 {
+    struct message m = { .type = type, .generation = generation };
+
+    return process_send_message(p, &m);
+}
+
+void process_quit(struct process *p, uint64_t limit_ms, unsigned heirs_end)
+{
+    struct message quit = { .type = MESSAGE_QUIT, .slot = heirs_end };
+
     p->state = PROCESS_LEAVING;
     p->answer = ANSWER_NONE;
-    process_send(p, MESSAGE_QUIT, 0);
+    adoption_forget(p->master, p);
+    process_send_message(p, &quit);
     start_kill_limit(p, limit_ms);
 }
 

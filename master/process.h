@@ -33,6 +33,7 @@ struct process {
     enum process_state state;
     enum answer answer;  /* to the running transaction's last question */
     uint64_t generation; /* the one it runs */
+    uint64_t born;       /* the one that it was started with */
     ev_tstamp started_at;
     ev_io channel;                  /* fd -1: the worker closed its end */
     ev_timer kill_limit;            /* active: it must end before */
@@ -45,8 +46,13 @@ struct process *process_spawn(struct master *m, unsigned slot);
 /* A worker whose channel is full or closed is beyond talking to, and killed. False: it was. */
 bool process_send(struct process *p, enum message_type type, uint64_t generation);
 
-/* Finish and end; `limit_ms` later it is killed, 0: never. */
-void process_quit(struct process *p, uint64_t limit_ms);
+bool process_send_message(struct process *p, const struct message *m);
+
+/*
+ * Finish and end; `limit_ms` later it is killed, 0: never. Idle connections may go to the slots below
+ * `heirs_end`.
+ */
+void process_quit(struct process *p, uint64_t limit_ms, unsigned heirs_end);
 /* End now; killed if it does not. */
 void process_stop(struct process *p);
 void process_kill(struct process *p);

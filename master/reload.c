@@ -16,7 +16,22 @@ static bool is_text_same(const char *a, const char *b)
     return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
 }
 
-/* A living process keeps what it has; the operator hears which settings wait. */
+/* What a living process cannot change: the workers are replaced for it. */
+static bool prepare_setup(struct master *m, const struct config *new)
+{
+    struct transaction *t = &m->transaction;
+
+    worker_setup_compare(&m->setup, new, &t->rolled);
+    if (t->rolled.n == 0)
+        return true;
+    if (!m->is_single)
+        return worker_setup_init(&t->setup, new, &t->errors);
+    buf_printf(&t->notes, "takes effect at the next start: %s", buf_cstr(&t->rolled));
+    t->rolled.n = 0;
+    return true;
+}
+
+/* The master keeps what it has; the operator hears which settings wait. */
 static void note_fixed_settings(struct master *m, const struct config *new)
 {
     const struct config *old = m->start_config;
@@ -24,11 +39,6 @@ static void note_fixed_settings(struct master *m, const struct config *new)
         const char *name;
         bool is_same;
     } fixed[] = {
-        { "user", is_text_same(old->user, new->user) },
-        { "group", is_text_same(old->group, new->group) },
-        { "no_new_privs", old->no_new_privs == new->no_new_privs },
-        { "worker_rlimit_nofile", old->rlimit_nofile == new->rlimit_nofile },
-        { "worker_cpu_affinity", old->cpu_affinity == new->cpu_affinity },
         { "daemon", old->daemon == new->daemon },
         { "pid_file", is_text_same(old->pid_file, new->pid_file) },
         { "control_socket", is_text_same(old->control_socket, new->control_socket) },
@@ -48,15 +58,21 @@ static bool open_next(struct master *m)
     struct edition *next = &t->next;
     unsigned slot_count;
 
-    if (!source_again(&next->source, &m->now.source, &t->errors))
+    if (t->operation == OPERATION_SET_WORKERS) {
+        source_copy(&next->source, &m->now.source); /* the file may be half edited */
+        next->workers = t->workers_wanted;
+    } else if (!source_again(&next->source, &m->now.source, &t->errors)) {
         return false;
+    }
     next->config = source_load(&next->source, &t->errors);
     if (next->config == NULL)
+        return false;
+    if (!prepare_setup(m, next->config))
         return false;
     note_fixed_settings(m, next->config);
     if (!logs_open(&next->logs, next->config, m->is_daemon, &t->errors))
         return false;
-    slot_count = supervise_slots_of(m, next->config);
+    slot_count = supervise_slots_of(m, next);
     /* No patience: waiting for a port would keep the master from everything else. */
     return inboxes_prepare(&m->inboxes, next->config, slot_count, &t->errors) &&
            listen_table_prepare(&m->listeners, next->config, slot_count, 0, &t->errors);
@@ -71,7 +87,8 @@ static bool ask_to_prepare(struct master *m, struct process *p)
     if (p->channel.fd < 0)
         return false;
     edition_bundle(&m->transaction.next, &m->listeners, p->slot, &bundle);
-    inboxes_bundle(&m->inboxes, config, supervise_slots_of(m, config), p->slot, &bundle);
+    inboxes_bundle(&m->inboxes, config, supervise_slots_of(m, &m->transaction.next), p->slot,
+                   &bundle);
     result = bundle_send(&bundle, p->channel.fd);
     bundle_fini(&bundle);
     if (result == 0)
@@ -107,7 +124,7 @@ void reload_begin(struct master *m)
     }
     /* Never used twice, so that a late answer to an aborted reload is known as such. */
     t->next.number = ++t->last_number;
-    count = supervise_slots_of(m, t->next.config);
+    count = supervise_slots_of(m, &t->next);
     t->asked_count = 0;
     t->ends_drain = true;
     transaction_step(m, STEP_PREPARING);
@@ -139,7 +156,7 @@ static void switch_generation(struct master *m)
 
     m->now = m->transaction.next;
     m->transaction.next = (struct edition){ .number = 0 };
-    m->slot_count = supervise_slots_of(m, m->now.config);
+    m->slot_count = supervise_slots_of(m, &m->now);
     atomic_store(&m->shared->generation, m->now.number);
     log_set_fd(m->now.logs.fds[0]);
     log_set_level(m->now.config->log_level);
@@ -199,6 +216,7 @@ static void fill(struct master *m)
         m->is_drained = false;
     transaction_step(m, STEP_FILLING);
     supervise_end_pauses(m);
+    roll_prepare(m);
     supervise_fill(m);
 }
 
@@ -224,10 +242,26 @@ static void finish(struct master *m)
     else if (serving < m->slot_count)
         buf_printf(&text, " of %u; the others could not be started, see the error log",
                    m->slot_count);
+    if (t->rolled.n > 0 && !m->is_drained)
+        buf_printf(&text, "\nevery worker was replaced, for: %s", buf_cstr(&t->rolled));
     if (t->notes.n > 0)
         buf_printf(&text, "\n%s", buf_cstr(&t->notes));
     transaction_end(m, m->is_drained || serving == m->slot_count, buf_cstr(&text));
     buf_fini(&text);
+}
+
+static void filled(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+
+    if (t->rolled.n == 0 || m->is_drained) {
+        finish(m);
+    } else if (count_state(m, PROCESS_SERVING) < m->slot_count) {
+        transaction_add_error(m, "new ones could not be started, see the error log");
+        roll_failed(m);
+    } else {
+        roll_begin(m);
+    }
 }
 
 void reload_advance(struct master *m)
@@ -243,6 +277,10 @@ void reload_advance(struct master *m)
         break;
     case STEP_FILLING:
         if (count_state(m, PROCESS_STARTING) == 0)
+            filled(m);
+        break;
+    case STEP_ROLLING:
+        if (roll_advance(m))
             finish(m);
         break;
     default:
@@ -266,6 +304,8 @@ void reload_expired(struct master *m)
             p->answer = ANSWER_NONE;
             process_kill(p);
         }
+    } else if (m->transaction.step == STEP_ROLLING) {
+        roll_expired(m);
     } else {
         finish(m);
     }

@@ -109,6 +109,12 @@ bool source_again(struct source *s, const struct source *before, struct buf *err
     return read_file(s->path, &s->text, errors);
 }
 
+void source_copy(struct source *s, const struct source *of)
+{
+    *s = (struct source){ .path = of->path != NULL ? xstrdup(of->path) : NULL };
+    buf_add(&s->text, buf_str(&of->text));
+}
+
 void source_fini(struct source *s)
 {
     free(s->path);

@@ -21,6 +21,8 @@ bool source_init(struct source *s, const struct args *args, struct buf *errors);
 
 /* The same source again, as it is now. */
 bool source_again(struct source *s, const struct source *before, struct buf *errors);
+/* The same source with the text that it had. */
+void source_copy(struct source *s, const struct source *of);
 void source_fini(struct source *s);
 
 /* NULL: `errors` has all that is wrong, with excerpts. */

@@ -16,9 +16,11 @@ static bool may_start(const struct master *m)
     return m->phase <= PHASE_RUNNING && !m->is_drained && !transaction_is_deciding(m);
 }
 
-unsigned supervise_slots_of(const struct master *m, const struct config *config)
+unsigned supervise_slots_of(const struct master *m, const struct edition *edition)
 {
-    return m->is_single ? 1 : config->workers;
+    if (m->is_single)
+        return 1;
+    return edition->workers > 0 ? edition->workers : edition->config->workers;
 }
 
 static void wait_for_respawn(struct master *m, struct slot *slot, unsigned delay_ms)
@@ -93,27 +95,72 @@ void supervise_end_pauses(struct master *m)
     }
 }
 
-static void leave(struct master *m, struct slot *slot)
+/* `heirs_end`: slots below it have workers that go on. */
+static void quit(const struct master *m, struct process *p, unsigned heirs_end)
 {
     uint64_t timeout_ms = m->now.config->worker_shutdown_timeout_ms;
 
+    process_quit(p, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0, heirs_end);
+}
+
+static void leave(struct master *m, struct slot *slot, unsigned heirs_end)
+{
+    struct process *both[] = { slot->process, slot->retiring };
+
     ev_timer_stop(m->loop, &slot->respawn);
-    if (slot->process == NULL)
+    slot->process = slot->retiring = NULL;
+    for (size_t i = 0; i < sizeof(both) / sizeof(*both); i++)
+        if (both[i] != NULL)
+            quit(m, both[i], heirs_end);
+}
+
+void supervise_succeed(struct master *m, unsigned number)
+{
+    struct slot *slot = &m->slots[number];
+    struct process *old = slot->process;
+
+    start_worker(m, number);
+    if (slot->process != NULL) {
+        slot->retiring = old;
         return;
-    process_quit(slot->process, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0);
-    slot->process = NULL;
+    }
+    ev_timer_stop(m->loop, &slot->respawn);
+    slot->process = old;
+    transaction_add_error(m, "a worker could not be started (fork)");
+}
+
+void supervise_retire(struct master *m, unsigned number)
+{
+    struct slot *slot = &m->slots[number];
+    struct process *old = slot->retiring;
+
+    slot->retiring = NULL;
+    quit(m, old, m->slot_count);
+}
+
+/* An heir ended before it served. */
+static void take_place_back(struct master *m, struct slot *slot, const struct process *heir)
+{
+    char line[64];
+
+    slot->process = slot->retiring;
+    slot->retiring = NULL;
+    atomic_store(&m->shared->slots[heir->slot].pid, slot->process->pid);
+    snprintf(line, sizeof(line), "the new worker %u ended before it was ready", heir->slot + 1);
+    transaction_add_error(m, heir->failure[0] != '\0' ? heir->failure : line);
 }
 
 void supervise_shrink(struct master *m)
 {
+    listen_table_steer(&m->listeners, m->slot_count);
+    for (unsigned i = 0; i < m->slot_count; i++)
+        if (m->slots[i].adoption.is_closing)
+            adoption_end(m, i);
     for (unsigned i = m->slot_count; i < CONFIG_WORKERS_MAX; i++) {
-        leave(m, &m->slots[i]);
-        /*
-         * At once: the worker drains its own copies and closes them. Ours would keep the group
-         * sending connections to a queue that nobody reads.
-         */
-        listen_table_close_slot(&m->listeners, i);
+        leave(m, &m->slots[i], m->slot_count);
+        adoption_drain(m, i);
     }
+    adoption_fill(m);
 }
 
 void supervise_drain(struct master *m)
@@ -124,17 +171,16 @@ void supervise_drain(struct master *m)
     m->is_drained = true;
     m->transaction.ends_drain = false;
     for (unsigned i = 0; i < m->slot_count; i++)
-        leave(m, &m->slots[i]);
+        leave(m, &m->slots[i], 0);
     transaction_advance(m);
 }
 
 void supervise_end(struct master *m, bool is_fast)
 {
-    uint64_t timeout_ms = m->now.config->worker_shutdown_timeout_ms;
-
+    adoption_stop(m);
     for (unsigned i = 0; i < CONFIG_WORKERS_MAX; i++) {
         ev_timer_stop(m->loop, &m->slots[i].respawn);
-        m->slots[i].process = NULL;
+        m->slots[i].process = m->slots[i].retiring = NULL;
     }
     LIST_EACH (at, &m->processes) {
         struct process *p = CONTAINER_OF(at, struct process, link);
@@ -142,7 +188,7 @@ void supervise_end(struct master *m, bool is_fast)
         if (is_fast)
             process_stop(p);
         else if (p->state != PROCESS_LEAVING)
-            process_quit(p, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0);
+            quit(m, p, 0);
     }
 }
 
@@ -207,13 +253,20 @@ static void clear_slot(struct shared_slot *slot)
 
 static void take_ended(struct master *m, struct process *p, int status)
 {
+    struct slot *slot = &m->slots[p->slot];
+
     process_read_rest(p);
     log_end(p, status);
     limits_close_ledger(&m->shared->limits, p->pid);
-    if (m->slots[p->slot].process == p)
+    if (slot->process == p && slot->retiring != NULL && p->state == PROCESS_STARTING)
+        take_place_back(m, slot, p);
+    else if (slot->process == p)
         replace(m, p);
-    if (m->slots[p->slot].process == NULL)
+    else if (slot->retiring == p)
+        slot->retiring = NULL;
+    if (slot->process == NULL)
         clear_slot(&m->shared->slots[p->slot]);
+    adoption_forget(m, p);
     process_free(p, m->loop);
 }
 
@@ -253,6 +306,7 @@ void supervise_on_serving(struct process *p)
 {
     struct master *m = p->master;
 
+    adoption_fill(m);
     if (m->phase == PHASE_STARTING)
         master_check_start(m);
     else

@@ -9,8 +9,8 @@
 
 struct process;
 
-/* Slots the config asks for, 1 with --single. */
-unsigned supervise_slots_of(const struct master *m, const struct config *config);
+/* Slots that it asks for, 1 with --single. */
+unsigned supervise_slots_of(const struct master *m, const struct edition *edition);
 void supervise_init(struct master *m);
 
 /*
@@ -22,8 +22,15 @@ void supervise_fill(struct master *m);
 /* The config is new: slots that wait out a pause need not. */
 void supervise_end_pauses(struct master *m);
 
-/* Slots from m->slot_count on lose their workers, gracefully, and their sockets. */
+/* Slots from m->slot_count on lose their workers, gracefully, and their sockets, once they are empty. */
 void supervise_shrink(struct master *m);
+
+/*
+ * The slot's worker gets an heir, which takes its place; it serves on until supervise_retire(), and if
+ * the heir cannot start, takes its place back: the transaction's errors then say why.
+ */
+void supervise_succeed(struct master *m, unsigned slot);
+void supervise_retire(struct master *m, unsigned slot);
 
 /* WINCH: all workers leave gracefully, the sockets stay and queue until HUP. */
 void supervise_drain(struct master *m);

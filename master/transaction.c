@@ -18,6 +18,7 @@ static const struct {
     void (*expired)(struct master *m);
 } operations[OPERATION_COUNT] = {
     [OPERATION_RELOAD] = { "reload", reload_begin, reload_advance, reload_expired },
+    [OPERATION_SET_WORKERS] = { "set workers", reload_begin, reload_advance, reload_expired },
     [OPERATION_REOPEN] = { "reopen", reopen_begin, reopen_advance, reopen_expired },
 };
 
@@ -38,6 +39,8 @@ void transaction_init(struct master *m)
 void transaction_fini(struct transaction *t)
 {
     edition_fini(&t->next);
+    worker_setup_fini(&t->setup);
+    buf_fini(&t->rolled);
     buf_fini(&t->errors);
     buf_fini(&t->notes);
     buf_fini(&t->result);
@@ -52,7 +55,7 @@ static void start_wanted(struct master *m)
             continue;
         t->is_wanted[i] = false;
         t->operation = (enum operation)i;
-        t->errors.n = t->notes.n = 0;
+        t->errors.n = t->notes.n = t->rolled.n = 0;
         control_begin(&m->control, t->operation);
         operations[i].begin(m);
     }
@@ -179,8 +182,9 @@ void transaction_end(struct master *m, bool is_ok, const char *text)
     LIST_EACH (at, &m->processes)
         CONTAINER_OF(at, struct process, link)->answer = ANSWER_NONE;
     t->step = STEP_IDLE;
+    worker_setup_fini(&t->setup);
     log_result(m, is_ok, text);
-    if (t->operation == OPERATION_RELOAD) {
+    if (t->operation != OPERATION_REOPEN) {
         t->result.n = 0;
         buf_printf(&t->result, "%s%s", is_ok ? "" : "failed: ", text);
         t->result_at = time(NULL);
@@ -196,7 +200,7 @@ void transaction_cancel(struct master *m)
 
     memset(t->is_wanted, 0, sizeof(t->is_wanted));
     if (t->step != STEP_IDLE) {
-        if (t->operation == OPERATION_RELOAD)
+        if (t->operation != OPERATION_REOPEN)
             reload_cancel(m);
         transaction_end(m, false, text);
     }

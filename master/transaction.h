@@ -1,13 +1,16 @@
 /*
- * transaction - reload and reopen: questions put to all workers, one operation at a time.
+ * transaction - reload, set workers and reopen: questions put to all workers, one operation at a time.
  *
  * A reload is a two-phase commit. The master checks the new config and opens what it needs; each
  * worker builds the new generation beside the old; on all-ready everybody switches, else nobody.
  * A worker that dies in the middle loses its vote and comes back in the outcome's generation. Any
  * number of requests that come while one runs are one more run after it.
  *
+ * Another number of workers is a reload of the config as it is, but for that number; it holds until
+ * the next reload, which takes the config's.
+ *
  *     PREPARING -> COMMITTING -> FILLING (new slots get their workers) -> done
- *         '-> aborted                                REOPENING -> done
+ *         '-> aborted                '-> ROLLING (roll.c) -> done      REOPENING -> done
  */
 #ifndef MASTER_TRANSACTION_H
 #define MASTER_TRANSACTION_H
@@ -19,27 +22,39 @@
 #include "common/buf.h"
 #include "common/channel.h"
 #include "master/edition.h"
+#include "master/worker_setup.h"
 
 struct master;
 struct process;
 
-enum operation { OPERATION_RELOAD, OPERATION_REOPEN, OPERATION_COUNT };
+enum operation { OPERATION_RELOAD, OPERATION_SET_WORKERS, OPERATION_REOPEN, OPERATION_COUNT };
 
-enum step { STEP_IDLE, STEP_PREPARING, STEP_COMMITTING, STEP_FILLING, STEP_REOPENING };
+enum step {
+    STEP_IDLE,
+    STEP_PREPARING,
+    STEP_COMMITTING,
+    STEP_FILLING,
+    STEP_ROLLING,
+    STEP_REOPENING
+};
 
 struct transaction {
     enum step step;
     enum operation operation; /* the running one; not STEP_IDLE */
     bool is_wanted[OPERATION_COUNT];
-    bool is_advancing;    /* guards against advancing inside an advance */
-    ev_timer limit;       /* of the step */
-    uint64_t last_number; /* of a generation that workers have heard of, committed or not */
-    struct edition next;  /* PREPARING: what the workers build */
-    unsigned asked_count; /* PREPARING: workers with a vote, dead ones included */
-    bool ends_drain;      /* a reload brings drained workers back, unless WINCH came after it */
-    struct buf errors;    /* lines, each once */
-    struct buf notes;     /* settings that wait for the next start */
-    struct buf result;    /* of the last reload, for `status`; empty: none yet */
+    bool is_advancing;       /* guards against advancing inside an advance */
+    ev_timer limit;          /* of the step */
+    uint64_t last_number;    /* of a generation that workers have heard of, committed or not */
+    struct edition next;     /* PREPARING: what the workers build */
+    unsigned workers_wanted; /* the newest number that OPERATION_SET_WORKERS is for */
+    unsigned asked_count;    /* PREPARING: workers with a vote, dead ones included */
+    bool ends_drain;         /* a reload brings drained workers back, unless WINCH came after it */
+    struct buf rolled;       /* settings for which the workers are replaced; empty: none */
+    struct worker_setup setup; /* theirs: until roll_prepare() the new one, then the old */
+    unsigned roll_slot;        /* whose worker is replaced now */
+    struct buf errors;         /* lines, each once */
+    struct buf notes;          /* settings that wait for the next start */
+    struct buf result;         /* of the last reload, for `status`; empty: none yet */
     time_t result_at;
 };
 
@@ -69,6 +84,15 @@ void reload_cancel(struct master *m);
 void reopen_begin(struct master *m);
 void reopen_advance(struct master *m);
 void reopen_expired(struct master *m);
+
+/* roll.c: workers that start from here on are of the new kind, if there is one. */
+void roll_prepare(struct master *m);
+void roll_begin(struct master *m);
+/* True: all are replaced. False: not yet, or the transaction has failed. */
+bool roll_advance(struct master *m);
+void roll_expired(struct master *m);
+/* Back to the old kind; the errors say why. Ends the transaction. */
+void roll_failed(struct master *m);
 
 /* Next step, with a limit for its answers. */
 void transaction_step(struct master *m, enum step step);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/inbox.h"
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "config/config.h"
@@ -122,7 +123,7 @@ static bool place(struct listener *l, int fd, const union peer *peer)
         return true;
     if (is_full(w))
         is_room_left = evict_or_pause(w);
-    conn_open(l, fd, peer);
+    conn_open(l, fd, peer, l->protocol, 0);
     handover_tell_load(w);
     return is_room_left;
 }
@@ -142,7 +143,7 @@ static bool accept_one(struct listener *l)
     if (fd >= 0) {
         if (handover_has_peers(w))
             return place(l, fd, &peer);
-        conn_open(l, fd, &peer);
+        conn_open(l, fd, &peer, l->protocol, 0);
         return true;
     }
     error = errno;
@@ -209,12 +210,12 @@ unsigned listener_index(struct listener *l, const struct generation *gen)
     return l->index;
 }
 
-static struct listener *find(struct worker *w, const struct address *address)
+static struct listener *find(struct worker *w, unsigned slot, const struct address *address)
 {
     LIST_EACH (at, &w->listeners) {
         struct listener *l = CONTAINER_OF(at, struct listener, link);
 
-        if (address_eq(&l->address, address))
+        if (l->slot == slot && address_eq(&l->address, address))
             return l;
     }
     return NULL;
@@ -241,6 +242,7 @@ static struct listener *listener_new(struct worker *w, const struct address *add
     l->worker = w;
     l->transport = &transport_plain;
     l->protocol = protocol;
+    l->slot = w->slot;
     l->address = *address;
     l->is_wanted = true;
     l->expected = 1;
@@ -250,23 +252,25 @@ static struct listener *listener_new(struct worker *w, const struct address *add
 }
 
 /* In the middle of a reload a sibling may have had an address that we do not know, or not yet. */
-void acceptor_serve(struct worker *w, const struct address *address, bool has_proxy_protocol,
-                    int fd, const union peer *peer)
+void acceptor_serve(struct worker *w, const struct inbox_message *m, int fd)
 {
-    struct listener *l = find(w, address);
+    const struct protocol *protocol = m->has_proxy_protocol ? &proxy_protocol : &http1;
+    struct listener *l = find(w, w->slot, &m->listen);
+    union peer peer;
 
-    l = l != NULL ? listener_get(l)
-                  : listener_new(w, address, has_proxy_protocol ? &proxy_protocol : &http1, -1);
-    conn_open(l, fd, peer);
+    memcpy(&peer, &m->peer, sizeof(peer));
+    l = l != NULL ? listener_get(l) : listener_new(w, &m->listen, protocol, -1);
+    conn_open(l, fd, &peer, protocol, m->request_count);
     if (handover_has_peers(w))
         handover_tell_load(w);
     listener_put(&l);
 }
 
-static void add(struct worker *w, const struct address *address, int fd)
+static void add(struct worker *w, unsigned slot, const struct address *address, int fd)
 {
     struct listener *l = listener_new(w, address, protocol_of(w, address), fd);
 
+    l->slot = slot;
     list_append(&w->listeners, &l->link);
     if (!w->is_accept_paused)
         ev_io_start(w->loop, &l->io);
@@ -278,20 +282,45 @@ void listeners_update(struct worker *w, struct address *addresses, int *fds, siz
         CONTAINER_OF(at, struct listener, link)->is_wanted = false;
     }
     for (size_t i = 0; i < count; i++) {
-        struct listener *l = find(w, &addresses[i]);
+        if (find(w, w->slot, &addresses[i]) == NULL) {
+            add(w, w->slot, &addresses[i], fds[i]);
+            fds[i] = -1;
+        }
+        /* What was adopted at the same address stays too. */
+        LIST_EACH (at, &w->listeners) {
+            struct listener *l = CONTAINER_OF(at, struct listener, link);
 
-        if (l != NULL) {
+            if (!address_eq(&l->address, &addresses[i]))
+                continue;
             l->is_wanted = true;
             l->protocol = protocol_of(w, &addresses[i]);
-            continue;
         }
-        add(w, &addresses[i], fds[i]);
-        fds[i] = -1;
     }
     LIST_EACH_SAFE (at, after, &w->listeners) {
         struct listener *l = CONTAINER_OF(at, struct listener, link);
 
         if (!l->is_wanted)
+            drain_and_free(l);
+    }
+}
+
+void listeners_adopt(struct worker *w, unsigned slot, struct address *addresses, int *fds,
+                     size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (find(w, slot, &addresses[i]) != NULL)
+            continue;
+        add(w, slot, &addresses[i], fds[i]);
+        fds[i] = -1;
+    }
+}
+
+void listeners_release(struct worker *w, unsigned slot)
+{
+    LIST_EACH_SAFE (at, after, &w->listeners) {
+        struct listener *l = CONTAINER_OF(at, struct listener, link);
+
+        if (l->slot == slot && slot != w->slot)
             drain_and_free(l);
     }
 }

@@ -11,10 +11,10 @@
 #include "common/list.h"
 
 struct generation;
+struct inbox_message;
 struct protocol;
 struct transport;
 struct worker;
-union peer;
 
 /* Lives until it is closed and the last connection that it accepted is gone. */
 struct listener {
@@ -24,6 +24,7 @@ struct listener {
     struct worker *worker;
     const struct transport *transport; /* of the connections that it accepts */
     const struct protocol *protocol;
+    unsigned slot;          /* whose it is: ours, or one that we adopted it from */
     struct address address; /* as configured: tells one from another at a reload */
     bool is_wanted;         /* scratch of listeners_update() */
     uint8_t expected;       /* connections that a wake-up is likely to bring: see on_acceptable() */
@@ -48,12 +49,20 @@ unsigned listener_index(struct listener *l, const struct generation *gen);
  */
 void listeners_update(struct worker *w, struct address *addresses, int *fds, size_t count);
 
+/*
+ * Accepts from another slot's sockets too (takes them over, sets their fd to -1), until they are
+ * released or a reload takes their address away: that slot's worker leaves, or does nothing.
+ */
+void listeners_adopt(struct worker *w, unsigned slot, struct address *addresses, int *fds,
+                     size_t count);
+/* Serves what the kernel has queued for them, then closes them. */
+void listeners_release(struct worker *w, unsigned slot);
+
 /* Serves what the kernel has queued, then closes them all. */
 void listeners_close(struct worker *w);
 
-/* Serves a connection that came in by this address, if need be one that we do not listen on. */
-void acceptor_serve(struct worker *w, const struct address *address, bool has_proxy_protocol,
-                    int fd, const union peer *peer);
+/* Serves what a sibling gave, if need be by an address that we do not listen on. */
+void acceptor_serve(struct worker *w, const struct inbox_message *m, int fd);
 
 /* Whether one more may come of those that wait at `fd`. False: accepting pauses, or none waits. */
 bool acceptor_has_place(struct worker *w, int fd);

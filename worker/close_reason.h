@@ -17,6 +17,7 @@
     X(BODY_TIMEOUT, "client_body_timeout", TIMED_OUT)                                          \
     X(SEND_TIMEOUT, "send_timeout", TIMED_OUT)                                                 \
     X(EVICTED, "evicted", EVICTED) /* idle, and its place was needed */                        \
+    X(MOVED, "moved", CLOSED)      /* to a sibling, who goes on with it */                     \
     X(SHUTDOWN, "shutdown", CLOSED)
 
 enum close_reason {

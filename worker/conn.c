@@ -435,7 +435,8 @@ static void on_ready(struct ev_loop *loop, ev_io *io, int events)
     drive(CONTAINER_OF(io, struct conn, io), (events & EV_READ) != 0);
 }
 
-void conn_open(struct listener *l, int fd, const union peer *peer)
+void conn_open(struct listener *l, int fd, const union peer *peer, const struct protocol *protocol,
+               uint32_t request_count)
 {
     struct worker *w = l->worker;
     struct conn *c;
@@ -452,7 +453,8 @@ void conn_open(struct listener *l, int fd, const union peer *peer)
     list_init(&c->runnable);
     c->worker = w;
     c->listener = listener_get(l);
-    c->protocol = l->protocol;
+    c->protocol = protocol;
+    c->request_count = request_count;
     c->close_reason = CLOSE_DONE;
     c->awaits = DEADLINE_HEAD;
     c->peer = *peer;
@@ -508,6 +510,12 @@ void conn_expire(struct conn *c)
         conn_drive(c);
     else
         conn_close(&c, c->close_reason);
+}
+
+bool conn_is_between_requests(const struct conn *c)
+{
+    return c->x == NULL && c->kept == NULL && c->out == NULL && c->is_watched && !c->is_eof &&
+           !c->is_lingering && !c->must_close;
 }
 
 bool conn_has_unread(const struct conn *c)

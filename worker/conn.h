@@ -69,8 +69,15 @@ struct conn {
     union peer peer;
 };
 
-/* Takes over a socket that `l` accepted and serves what it already brought. */
-void conn_open(struct listener *l, int fd, const union peer *peer);
+/*
+ * Takes over a socket that came in by `l` and serves what it already brought. `request_count`: of
+ * those that were answered on it elsewhere.
+ */
+void conn_open(struct listener *l, int fd, const union peer *peer, const struct protocol *protocol,
+               uint32_t request_count);
+
+/* Whether nothing of a request is here: a sibling could go on with it. */
+bool conn_is_between_requests(const struct conn *c);
 
 /* Goes on with what is there to do; *c may be gone afterwards. */
 void conn_drive(struct conn *c);

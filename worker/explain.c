@@ -368,7 +368,7 @@ static bool ask_worker(struct worker *w, struct explanation *e, char **why)
         *why = xasprintf("the request is too long");
         close(pair[1]);
     } else {
-        conn_open(l, pair[1], &peer);
+        conn_open(l, pair[1], &peer, l->protocol, 0);
         await_head(e, w->loop);
     }
     w->observe = NULL;

@@ -1,12 +1,14 @@
 #include "worker/handover.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/inbox.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/xmalloc.h"
 #include "worker/acceptor.h"
 #include "worker/conn.h"
 #include "worker/generation.h"
@@ -39,6 +41,8 @@ static bool is_stuck(const struct worker *w, const struct shared_slot *s)
 {
     uint64_t since = atomic_load_explicit(&s->assigned_ms, memory_order_relaxed), heartbeat;
 
+    if (atomic_load_explicit(&s->is_stuck, memory_order_relaxed))
+        return true;
     if (atomic_load_explicit(&s->assigned, memory_order_relaxed) <= 0 ||
         w->clock.now_ms <= since + STUCK_MS)
         return false;
@@ -79,7 +83,8 @@ bool handover_is_possible(struct worker *w)
     return handover_has_peers(w) && choose(w, true) != HANDOVER_NOT;
 }
 
-static void write_message(struct inbox_message *m, const struct listener *l, const union peer *peer)
+static void write_message(struct inbox_message *m, const struct listener *l, const union peer *peer,
+                          const struct protocol *protocol)
 {
     struct worker *w = l->worker;
 
@@ -87,74 +92,120 @@ static void write_message(struct inbox_message *m, const struct listener *l, con
     m->number = (uint64_t)w->slot << 48 | ++w->handover.given;
     m->listen = l->address;
     memcpy(&m->peer, peer, sizeof(*peer));
-    m->has_proxy_protocol = l->protocol == &proxy_protocol;
+    m->has_proxy_protocol = protocol == &proxy_protocol;
+}
+
+/* `generation`: that it must run; 0: any. False: it takes none, or its inbox is full. */
+static bool give_to(struct worker *w, const struct bundle_peer *to, const struct inbox_message *m,
+                    int fd, uint64_t generation)
+{
+    struct shared_slot *s = &w->shared->slots[to->slot];
+    uint64_t takes;
+
+    if (atomic_load_explicit(&s->assigned, memory_order_relaxed) <= 0)
+        atomic_store_explicit(&s->assigned_ms, w->clock.now_ms, memory_order_relaxed);
+    atomic_fetch_add(&s->assigned, 1);
+    takes = atomic_load(&s->takes);
+    if (takes == 0 || (generation != 0 && takes != generation) || inbox_give(to->fd, m, fd) < 0) {
+        atomic_fetch_sub(&s->assigned, 1);
+        return false;
+    }
+    counter_add(w->counters, COUNTER_CONNECTIONS_HANDED_OVER, 1);
+    return true;
 }
 
 bool handover_give(struct listener *l, int fd, const union peer *peer)
 {
     struct worker *w = l->worker;
-    const struct bundle_peer *to;
     struct inbox_message m;
-    struct shared_slot *s;
     int chosen;
 
     chosen = choose(w, is_full(w));
     if (chosen == HANDOVER_NOT)
         return false;
-    to = &w->handover.peers[chosen];
-    s = &w->shared->slots[to->slot];
-    write_message(&m, l, peer);
-    if (atomic_load_explicit(&s->assigned, memory_order_relaxed) <= 0)
-        atomic_store_explicit(&s->assigned_ms, w->clock.now_ms, memory_order_relaxed);
-    atomic_fetch_add(&s->assigned, 1);
-    if (atomic_load(&s->takes) != w->gen->number || inbox_give(to->fd, &m, fd) < 0) {
-        atomic_fetch_sub(&s->assigned, 1);
+    write_message(&m, l, peer, l->protocol);
+    if (!give_to(w, &w->handover.peers[chosen], &m, fd, w->gen->number))
         return false;
-    }
     close(fd);
-    counter_add(w->counters, COUNTER_CONNECTIONS_HANDED_OVER, 1);
     return true;
+}
+
+/* The one with the least load; of another generation too, for what comes next is a new request. */
+static const struct bundle_peer *choose_heir(const struct worker *w, unsigned slot_end)
+{
+    const struct handover *h = &w->handover;
+    const struct bundle_peer *best = NULL;
+    unsigned least = 0;
+
+    for (size_t i = 0; i < h->peer_count; i++) {
+        const struct shared_slot *s = &w->shared->slots[h->peers[i].slot];
+        unsigned load = slot_load(s);
+
+        if (h->peers[i].slot >= slot_end || is_stuck(w, s) || atomic_load(&s->takes) == 0 ||
+            (best != NULL && load >= least))
+            continue;
+        best = &h->peers[i];
+        least = load;
+    }
+    return best;
+}
+
+enum handover_moved handover_move(struct conn *c, unsigned slot_end)
+{
+    struct worker *w = c->worker;
+    const struct bundle_peer *to = choose_heir(w, slot_end);
+    struct inbox_message m;
+
+    if (to == NULL)
+        return HANDOVER_NOBODY;
+    write_message(&m, c->listener, &c->peer, c->protocol);
+    m.request_count = c->request_count;
+    if (!give_to(w, to, &m, c->io.fd, 0))
+        return HANDOVER_LATER;
+    conn_close(&c, CLOSE_MOVED);
+    return HANDOVER_MOVED;
 }
 
 /* ---- taking ---- */
 
 static bool has_inbox(const struct worker *w)
 {
-    return w->handover.inbox.fd >= 0;
+    return w->handover.inbox.io.fd >= 0;
 }
 
-static void close_inbox(struct worker *w)
+static void close_taker(struct inbox_taker *t)
 {
-    if (!has_inbox(w))
+    if (t->io.fd < 0)
         return;
-    ev_io_stop(w->loop, &w->handover.inbox);
-    close(w->handover.inbox.fd);
-    w->handover.inbox.fd = -1;
+    ev_io_stop(t->worker->loop, &t->io);
+    close(t->io.fd);
+    t->io.fd = -1;
 }
 
-static void take(struct worker *w, const struct inbox_message *m, int fd)
+static void take(struct inbox_taker *t, const struct inbox_message *m, int fd)
 {
-    union peer peer;
+    struct worker *w = t->worker;
 
-    memcpy(&peer, &m->peer, sizeof(peer));
     counter_add(w->counters, COUNTER_CONNECTIONS_TAKEN_OVER, 1);
     w->handover.is_taking = true;
-    acceptor_serve(w, &m->listen, m->has_proxy_protocol, fd, &peer);
+    acceptor_serve(w, m, fd);
     w->handover.is_taking = false;
-    atomic_fetch_sub(&w->counters->assigned, 1); /* only now: it was counted all the time */
+    /* Only now: it was counted all the time. */
+    atomic_fetch_sub(&w->shared->slots[t->slot].assigned, 1);
 }
 
 /* One connection. False: there is none, or no place for it. */
-static bool take_one(struct worker *w)
+static bool take_one(struct inbox_taker *t)
 {
+    struct worker *w = t->worker;
     struct inbox_message m;
     int fd, got;
 
-    if (!acceptor_has_place(w, w->handover.inbox.fd))
+    if (!acceptor_has_place(w, t->io.fd))
         return false;
-    got = inbox_take(w->handover.inbox.fd, &m, &fd);
+    got = inbox_take(t->io.fd, &m, &fd);
     if (got == 1) {
-        take(w, &m, fd);
+        take(t, &m, fd);
         return true;
     }
     if (got < 0 && errno == EAGAIN)
@@ -165,34 +216,77 @@ static bool take_one(struct worker *w)
         log_error("inbox: a message that makes no sense");
         return true;
     }
-    close_inbox(w); /* every sibling is gone, and so is the master */
+    close_taker(t); /* every sibling is gone, and so is the master */
     return false;
 }
 
 /* Until nothing is there nor on its way. */
 static void drain(struct worker *w)
 {
-    for (int i = 0; i < QUIT_TAKES && has_inbox(w) && take_one(w); i++)
+    struct inbox_taker *own = &w->handover.inbox;
+
+    for (int i = 0; i < QUIT_TAKES && own->io.fd >= 0 && take_one(own); i++)
         continue;
-    if (has_inbox(w) && atomic_load(&w->counters->assigned) <= 0)
-        close_inbox(w);
+    if (own->io.fd >= 0 && atomic_load(&w->counters->assigned) <= 0)
+        close_taker(own);
 }
 
 static void on_given(struct ev_loop *loop, ev_io *io, int events)
 {
-    struct worker *w = CONTAINER_OF(io, struct worker, handover.inbox);
+    struct inbox_taker *t = CONTAINER_OF(io, struct inbox_taker, io);
 
-    for (int i = 0; i < TURN_TAKES && has_inbox(w) && take_one(w); i++)
+    for (int i = 0; i < TURN_TAKES && t->io.fd >= 0 && take_one(t); i++)
         continue;
-    if (w->is_quitting)
-        drain(w);
+    if (t->worker->is_quitting)
+        drain(t->worker);
+}
+
+static void taker_init(struct inbox_taker *t, struct worker *w, unsigned slot, int fd)
+{
+    t->worker = w;
+    t->slot = slot;
+    list_init(&t->link);
+    ev_io_init(&t->io, on_given, fd, EV_READ);
+}
+
+/* ---- another slot's inbox ---- */
+
+void handover_adopt(struct worker *w, unsigned slot, int fd)
+{
+    struct inbox_taker *t = xcalloc(1, sizeof(*t));
+
+    handover_release(w, slot);
+    taker_init(t, w, slot, fd);
+    list_append(&w->handover.adopted, &t->link);
+    if (!w->is_accept_paused)
+        ev_io_start(w->loop, &t->io);
+}
+
+void handover_release(struct worker *w, unsigned slot)
+{
+    LIST_EACH_SAFE (at, after, &w->handover.adopted) {
+        struct inbox_taker *t = CONTAINER_OF(at, struct inbox_taker, link);
+
+        if (t->slot != slot)
+            continue;
+        close_taker(t);
+        list_remove(&t->link);
+        free(t);
+    }
+}
+
+static void release_all(struct worker *w)
+{
+    while (!list_is_empty(&w->handover.adopted))
+        handover_release(w, CONTAINER_OF(w->handover.adopted.next, struct inbox_taker, link)->slot);
 }
 
 /* ---- life ---- */
 
 void handover_init(struct worker *w)
 {
-    ev_io_init(&w->handover.inbox, on_given, -1, EV_READ);
+    list_init(&w->handover.adopted);
+    taker_init(&w->handover.inbox, w, w->slot, -1);
     atomic_store(&w->counters->open, 0);
 }
 
@@ -206,7 +300,7 @@ static void forget_peers(struct worker *w)
 /* Siblings see it at once; see the top of the header. */
 static void set_taking(struct worker *w, bool is_taking)
 {
-    atomic_store(&w->counters->takes, is_taking && handover_has_peers(w) ? w->gen->number : 0);
+    atomic_store(&w->counters->takes, is_taking && has_inbox(w) ? w->gen->number : 0);
 }
 
 void handover_update(struct worker *w, struct bundle *bundle)
@@ -218,7 +312,7 @@ void handover_update(struct worker *w, struct bundle *bundle)
     bundle->peer_count = 0; /* the worker's now */
     /* One that it has is the same as the bundle's, and may hold connections. */
     if (!has_inbox(w) && bundle->has_inbox) {
-        ev_io_set(&w->handover.inbox, bundle->inbox_fd, EV_READ);
+        ev_io_set(&w->handover.inbox.io, bundle->inbox_fd, EV_READ);
         bundle->has_inbox = false;
     }
     handover_tell_load(w);
@@ -236,14 +330,18 @@ void handover_pause(struct worker *w)
     if (!has_inbox(w))
         return;
     set_taking(w, false);
-    ev_io_stop(w->loop, &w->handover.inbox);
+    ev_io_stop(w->loop, &w->handover.inbox.io);
+    LIST_EACH (at, &w->handover.adopted)
+        ev_io_stop(w->loop, &CONTAINER_OF(at, struct inbox_taker, link)->io);
 }
 
 void handover_resume(struct worker *w)
 {
     if (!has_inbox(w))
         return;
-    ev_io_start(w->loop, &w->handover.inbox);
+    ev_io_start(w->loop, &w->handover.inbox.io);
+    LIST_EACH (at, &w->handover.adopted)
+        ev_io_start(w->loop, &CONTAINER_OF(at, struct inbox_taker, link)->io);
     set_taking(w, true);
 }
 
@@ -251,7 +349,7 @@ void handover_quit(struct worker *w)
 {
     if (has_inbox(w))
         set_taking(w, false);
-    forget_peers(w);
+    release_all(w);
     drain(w);
 }
 
@@ -276,6 +374,9 @@ void handover_tick(struct worker *w)
     h->taken_before = taken;
     if (!has_inbox(w))
         return;
+    /* Whom we replace said that the slot takes none, maybe after we said that it does. */
+    if (!w->is_quitting && !w->is_accept_paused)
+        set_taking(w, true);
     if (w->is_quitting) {
         w->is_accept_paused = false; /* there may be a place again: trying tells */
         drain(w);
@@ -287,5 +388,6 @@ void handover_tick(struct worker *w)
 void handover_fini(struct worker *w)
 {
     forget_peers(w);
-    close_inbox(w);
+    release_all(w);
+    close_taker(&w->handover.inbox);
 }

@@ -24,7 +24,9 @@
 #include <stdint.h>
 
 #include "common/bundle.h"
+#include "common/list.h"
 
+struct conn;
 struct listener;
 struct worker;
 union peer;
@@ -35,9 +37,18 @@ enum {
     HANDOVER_LOAD_NONE = -1, /* of a sibling that takes none */
 };
 
+/* An inbox that it takes from. */
+struct inbox_taker {
+    struct list link; /* in handover.adopted, but for its own */
+    ev_io io;         /* owns the descriptor; -1: none */
+    struct worker *worker;
+    unsigned slot; /* whose it is */
+};
+
 /* Part of the worker. */
 struct handover {
-    ev_io inbox; /* its own; owned; fd -1: none */
+    struct inbox_taker inbox; /* its own */
+    struct list adopted;      /* struct inbox_taker: of slots whose workers are stuck */
     size_t peer_count;
     struct bundle_peer peers[INBOX_PEERS_MAX]; /* descriptors owned */
     uint64_t given;                            /* messages so far */
@@ -62,6 +73,22 @@ void handover_update(struct worker *w, struct bundle *bundle);
 /* Says how many connections we have: siblings go by it. Needed while there are peers. */
 void handover_tell_load(struct worker *w);
 
+enum handover_moved {
+    HANDOVER_MOVED,  /* the connection is gone from here */
+    HANDOVER_LATER,  /* its inbox is full at the moment */
+    HANDOVER_NOBODY, /* no sibling takes any */
+};
+
+/*
+ * A worker that leaves: gives a connection that is between two requests to a sibling in a slot below
+ * `slot_end`, who goes on with it.
+ */
+enum handover_moved handover_move(struct conn *c, unsigned slot_end);
+
+/* Takes from another slot's inbox too (`fd` is ours from here on), until it is released. */
+void handover_adopt(struct worker *w, unsigned slot, int fd);
+void handover_release(struct worker *w, unsigned slot);
+
 /* Whether a sibling could have what we have no place for. */
 bool handover_is_possible(struct worker *w);
 
@@ -72,7 +99,7 @@ bool handover_give(struct listener *l, int fd, const union peer *peer);
 void handover_pause(struct worker *w);
 void handover_resume(struct worker *w);
 
-/* Takes for the last time: what is in the inbox or on its way there. */
+/* Takes for the last time: what is in the inbox or on its way there. Still gives. */
 void handover_quit(struct worker *w);
 bool handover_is_over(const struct worker *w);
 

@@ -43,6 +43,7 @@ struct worker {
     struct ev_loop *loop; /* borrowed */
     unsigned slot;
     bool is_single, is_quitting;
+    unsigned heirs_end; /* quitting: idle connections move to siblings in slots below it */
     struct shared *shared;
     struct shared_slot *counters; /* this worker's own */
 
@@ -109,7 +110,7 @@ struct worker {
 struct exchange *exchange_new(struct worker *w);
 void exchange_free(struct worker *w, struct exchange *x);
 
-/* Whether there are siblings to deal connections with; not while quitting, nor in a single worker. */
+/* Whether there are siblings to deal connections with; never in a single worker. */
 static inline bool handover_has_peers(const struct worker *w)
 {
     return w->handover.peer_count > 0;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/channel.h"
+#include "common/crash.h"
 #include "common/log.h"
 #include "common/offload.h"
 #include "common/xmalloc.h"
@@ -25,8 +26,13 @@
 #define ORPHAN_QUIT_S 5.0
 #define TICK_MOST_S   1.0
 #define TICK_LEAST_S  0.05
-/* While quitting, a new connection gets this long to begin its request. */
-enum { QUIT_FIRST_REQUEST_MS = 1000 };
+#define TICK_QUIT_S   0.1
+#define TICK_MOVE_S   0.01 /* while an inbox is full */
+/*
+ * While quitting, a new connection gets this long to begin its request, and one that has just been
+ * answered to ask again: closed at once, it would often lose a request that is on its way.
+ */
+enum { QUIT_FIRST_REQUEST_MS = 1000, QUIT_IDLE_MS = 500 };
 
 /* ---- answers to the master ---- */
 
@@ -92,29 +98,50 @@ void worker_on_conn_closed(struct worker *w)
         listeners_resume(w);
 }
 
-static void close_idle(struct worker *w, enum deadline_kind kind, uint64_t least_ms)
+/*
+ * Of those that wait for a request: to whoever stays, or away, when they have waited long enough. False:
+ * some could not be moved just now.
+ */
+static bool part_with(struct worker *w, enum deadline_kind kind, uint64_t least_ms)
 {
     LIST_EACH_SAFE (at, after, &w->deadlines.lists[kind]) {
         struct deadline *d = CONTAINER_OF(at, struct deadline, link);
         struct conn *c = CONTAINER_OF(d, struct conn, deadline);
+        enum handover_moved moved = HANDOVER_NOBODY;
 
-        if (deadline_age_ms(d, w->clock.now_ms) < least_ms)
-            return;
-        if (c->kept == NULL && !conn_has_unread(c))
+        if (w->heirs_end > 0 && conn_is_between_requests(c))
+            moved = handover_move(c, w->heirs_end);
+        if (moved == HANDOVER_LATER)
+            return false;
+        if (moved == HANDOVER_MOVED)
+            continue;
+        if (deadline_age_ms(d, w->clock.now_ms) >= least_ms && c->kept == NULL &&
+            !conn_has_unread(c))
             conn_close(&c, CLOSE_SHUTDOWN);
     }
+    return true;
 }
 
-void worker_quit(struct worker *w)
+static void part_with_idle(struct worker *w)
+{
+    bool is_done = part_with(w, DEADLINE_IDLE, QUIT_IDLE_MS) &&
+                   part_with(w, DEADLINE_HEAD, QUIT_FIRST_REQUEST_MS);
+
+    w->tick.repeat = is_done ? TICK_QUIT_S : TICK_MOVE_S;
+    ev_timer_again(w->loop, &w->tick);
+    end_if_done(w);
+}
+
+void worker_quit(struct worker *w, unsigned heirs_end)
 {
     if (w->is_quitting)
         return;
     w->is_quitting = true;
+    w->heirs_end = heirs_end;
     quit_within(w, (double)w->gen->config->worker_shutdown_timeout_ms / 1000);
     listeners_close(w);
     handover_quit(w);
-    close_idle(w, DEADLINE_IDLE, 0);
-    end_if_done(w);
+    part_with_idle(w);
 }
 
 /* ---- generations ---- */
@@ -284,6 +311,36 @@ static void reopen_logs(struct worker *w, struct message *m)
         tell_master(w, MESSAGE_FAILED, m->generation, "reopen: not all logs arrived");
 }
 
+/* ---- another slot's listeners ---- */
+
+static void adopt(struct worker *w, struct message *m)
+{
+    unsigned slot = m->slot;
+    struct bundle bundle = { 0 };
+
+    if (bundle_take(&w->incoming, m, &bundle) != 1) {
+        log_error("the listeners of worker %u did not arrive whole", slot + 1);
+        return;
+    }
+    if (!w->is_quitting)
+        listeners_adopt(w, slot, bundle.addresses, bundle.listener_fds, bundle.listener_count);
+    if (!w->is_quitting && bundle.has_inbox) {
+        handover_adopt(w, slot, bundle.inbox_fd);
+        bundle.has_inbox = false;
+    }
+    bundle_fini(&bundle);
+}
+
+static void release(struct worker *w, unsigned slot)
+{
+    struct message m = { .type = MESSAGE_RELEASED, .slot = slot };
+
+    listeners_release(w, slot);
+    handover_release(w, slot);
+    if (channel_send(w->channel_fd, &m) < 0)
+        log_error("message to the master: %m");
+}
+
 /* ---- the channel ---- */
 
 static void obey(struct worker *w, struct message *m)
@@ -305,7 +362,13 @@ static void obey(struct worker *w, struct message *m)
         reopen_logs(w, m);
         return;
     case MESSAGE_QUIT:
-        worker_quit(w);
+        worker_quit(w, m->slot);
+        return;
+    case MESSAGE_ADOPT:
+        adopt(w, m);
+        return;
+    case MESSAGE_RELEASE:
+        release(w, m->slot);
         return;
     case MESSAGE_STOP:
         end_loop(w);
@@ -329,7 +392,7 @@ static void on_message(struct ev_loop *loop, ev_io *io, int events)
     if (w->is_single)
         return;
     log_warn("the master is gone: finishing");
-    worker_quit(w);
+    worker_quit(w, 0);
     quit_within(w, ORPHAN_QUIT_S);
 }
 
@@ -366,9 +429,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     file_cache_tick(w->gen->cache, w->clock.now_ms);
     handover_tick(w);
     if (w->is_quitting) {
-        close_idle(w, DEADLINE_IDLE, 0);
-        close_idle(w, DEADLINE_HEAD, QUIT_FIRST_REQUEST_MS);
-        end_if_done(w);
+        part_with_idle(w);
     } else if (w->is_accept_paused) {
         listeners_resume(w); /* descriptors may be had again: trying tells */
     }
@@ -462,6 +523,22 @@ static void free_scratch(struct worker *w)
     fd_list_fini(&w->incoming);
 }
 
+/* The one worker of the process, for its last words. */
+static const struct worker *last_words_of;
+
+static size_t describe(char *text, size_t room)
+{
+    const struct conn *c = last_words_of != NULL ? last_words_of->driven : NULL;
+    struct str line = { "", 0 };
+
+    if (c != NULL && c->x != NULL && c->x->req.line.p != NULL)
+        line = c->x->req.line;
+    if (line.n > room)
+        line.n = room;
+    memcpy(text, line.p, line.n);
+    return line.n;
+}
+
 struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
 {
     struct worker *w = xcalloc(1, sizeof(*w));
@@ -488,6 +565,7 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     w->ledger = limits_open_ledger(&w->shared->limits, getpid());
     ev_now_update(loop);
     clock_update(&w->clock, ev_now(loop));
+    atomic_store(&w->counters->heartbeat_ms, w->clock.now_ms); /* not our predecessor's */
     if (w->offload != NULL && w->background != NULL && w->passwords != NULL && w->auth != NULL)
         gen = generation_new(heritage->bundle, w->counters, &why);
     else
@@ -504,6 +582,10 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     }
     w->input = xmalloc(INPUT_BYTES);
     w->out = out_new(OUT_BYTES, OUT_CHUNKS);
+    if (!w->is_single) {
+        last_words_of = w;
+        crash_install(w->slot, describe);
+    }
     start_watchers(w);
     switch_to(w, gen, heritage->bundle);
     tell_master(w, MESSAGE_READY, heritage->bundle->generation, NULL);
@@ -515,6 +597,7 @@ void worker_free(struct worker **wp)
     struct worker *w = *wp;
 
     *wp = NULL;
+    last_words_of = NULL;
     w->is_quitting = true;
     offload_free(&w->offload); /* before the connections that its jobs point to */
     offload_free(&w->passwords);

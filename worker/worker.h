@@ -24,7 +24,11 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
 /* Closes every connection at once. The loop must not be running. Sets *w to NULL. */
 void worker_free(struct worker **w);
 
-/* Stops accepting, finishes what is under way, then breaks the loop. */
-void worker_quit(struct worker *w);
+/*
+ * Stops accepting, finishes what is under way, then breaks the loop. Whoever asks again is told that
+ * the connection ends; who is idle goes to a sibling in a slot below `heirs_end`, if there is one,
+ * else is closed when it has asked nothing for half a second.
+ */
+void worker_quit(struct worker *w, unsigned heirs_end);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +39,7 @@ static void *client_run(void *context)
     while (!atomic_load(&load->is_stopped)) {
         struct client c;
 
-        if (!client_open_port(&c, load->port)) {
+        if (!client_open_to(&c, (const struct sockaddr *)&load->to, load->to_n, 0)) {
             fail(load, strerror(errno), 0);
             pause_ms(1);
             continue;
@@ -53,10 +54,20 @@ static void *client_run(void *context)
 void load_start(struct load *load, const struct server *s, enum load_kind kind, const char *target,
                 size_t client_count)
 {
-    *load = (struct load){ .kind = kind,
-                           .port = s->port,
-                           .client_count = client_count,
-                           .lock = PTHREAD_MUTEX_INITIALIZER };
+    struct sockaddr_in sa = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons((uint16_t)s->port) };
+
+    load_start_to(load, (const struct sockaddr *)&sa, sizeof(sa), kind, target, client_count);
+}
+
+void load_start_to(struct load *load, const struct sockaddr *to, socklen_t n, enum load_kind kind,
+                   const char *target, size_t client_count)
+{
+    *load = (struct load){
+        .kind = kind, .to_n = n, .client_count = client_count, .lock = PTHREAD_MUTEX_INITIALIZER
+    };
+    memcpy(&load->to, to, n);
     snprintf(load->target, sizeof(load->target), "%s", target);
     for (size_t i = 0; i < client_count; i++)
         cr_assert(pthread_create(&load->threads[i], NULL, client_run, load) == 0);

@@ -19,7 +19,8 @@ enum load_kind {
 
 struct load {
     enum load_kind kind;
-    unsigned port;
+    struct sockaddr_storage to;
+    socklen_t to_n;
     char target[64];
     size_t client_count;
     pthread_t threads[LOAD_CLIENTS_MAX];
@@ -32,6 +33,9 @@ struct load {
 
 void load_start(struct load *load, const struct server *s, enum load_kind kind, const char *target,
                 size_t client_count);
+/* To any address, not the server's first IPv4 one. */
+void load_start_to(struct load *load, const struct sockaddr *to, socklen_t n, enum load_kind kind,
+                   const char *target, size_t client_count);
 /* Until `count` more answers have come. False: not within the deadline. */
 bool load_go_on(struct load *load, unsigned count);
 void load_stop(struct load *load);

@@ -95,7 +95,7 @@ static const struct {
     { { "--daemon=yes" }, "--daemon takes no value" },
     { { "-tx" }, "-t takes no value" },
     { { "--daemon", "--foreground" }, "exclude each other" },
-    { { "-s", "restart", "-c", "a" }, "stop, quit, reload, reopen or status, not \"restart\"" },
+    { { "-s", "restart", "-c", "a" }, "status or \"set workers N\", not \"restart\"" },
     { { "-s", "reload" }, "-s needs -c FILE" },
     { { "-t", "--dump" }, "only one of" },
     { { "-c", "a", "www" }, "-c and a folder exclude each other" },
