@@ -196,7 +196,9 @@ def running(argv: list, port: int, log: Path):
         yield
     finally:
         process.terminate()
-        process.wait(DEADLINE_S)
+        status = process.wait(DEADLINE_S)
+    if status != 0:
+        raise AssertionError(f"{process.args[0]} ended with {status}: {log.read_text()}")
 
 
 def remuda(block: str, folder: Path, port: int):
