@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/str.h"
 
 enum { FRAMES_MAX = 64, STACK_BYTES = 64 * 1024, DESCRIPTION_MAX = 400 };
 
@@ -15,12 +16,10 @@ static struct {
     size_t (*describe)(char *text, size_t room);
 } state;
 
-static size_t put_text(char *at, const char *text)
+static size_t put_text(char *at, struct str text)
 {
-    size_t n = strlen(text);
-
-    memcpy(at, text, n);
-    return n;
+    memcpy(at, text.p, text.n);
+    return text.n;
 }
 
 static size_t put_number(char *at, unsigned long number)
@@ -53,21 +52,21 @@ static void on_crash(int number)
 {
     char line[DESCRIPTION_MAX + 128];
     void *frames[FRAMES_MAX];
-    size_t n = put_text(line, "remuda: worker ");
+    size_t n = put_text(line, STR("remuda: worker "));
 
     n += put_number(line + n, state.slot + 1);
-    n += put_text(line + n, ", pid ");
+    n += put_text(line + n, STR(", pid "));
     n += put_number(line + n, (unsigned long)getpid());
-    n += put_text(line + n, ": signal ");
+    n += put_text(line + n, STR(": signal "));
     n += put_number(line + n, (unsigned long)number);
-    n += put_text(line + n, ", its stack:\n");
+    n += put_text(line + n, STR(", its stack:\n"));
     say(line, n);
     backtrace_symbols_fd(frames, backtrace(frames, FRAMES_MAX), log_fd());
     /* Last, for what it reads may be what is broken. */
     if (state.describe != NULL) {
         size_t described;
 
-        n = put_text(line, "remuda: it was at: ");
+        n = put_text(line, STR("remuda: it was at: "));
         described = state.describe(line + n, DESCRIPTION_MAX);
         defuse(line + n, described);
         line[n + described] = '\n';

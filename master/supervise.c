@@ -105,13 +105,14 @@ static void quit(const struct master *m, struct process *p, unsigned heirs_end)
 
 static void leave(struct master *m, struct slot *slot, unsigned heirs_end)
 {
-    struct process *both[] = { slot->process, slot->retiring };
+    struct process *current = slot->process, *retiring = slot->retiring;
 
     ev_timer_stop(m->loop, &slot->respawn);
     slot->process = slot->retiring = NULL;
-    for (size_t i = 0; i < sizeof(both) / sizeof(*both); i++)
-        if (both[i] != NULL)
-            quit(m, both[i], heirs_end);
+    if (current != NULL)
+        quit(m, current, heirs_end);
+    if (retiring != NULL)
+        quit(m, retiring, heirs_end);
 }
 
 void supervise_succeed(struct master *m, unsigned number)
