@@ -313,6 +313,7 @@ static bool open_all(struct master *m, struct buf *errors)
         buf_printf(errors, "shared memory for the counters: %s\n", strerror(errno));
         return false;
     }
+    m->bank = shared_bank(m->shared, 0);
     atomic_store(&m->shared->generation, m->now.number);
     if (signals_open(&m->signals, m->loop, master_signals, on_signal, m) == 0)
         return true;

@@ -67,6 +67,7 @@ struct master {
     struct pid_file pid_file;
     struct shared *shared; /* owned */
     int shared_fd;
+    struct shared_slot *bank; /* the slots in it that are ours */
 
     struct signals signals;
     struct transaction transaction;

@@ -40,7 +40,7 @@ static void start_worker(struct master *m, unsigned number)
             wait_for_respawn(m, slot, backoff_next(&slot->backoff, 0));
         return;
     }
-    atomic_store(&m->shared->slots[number].pid, slot->process->pid);
+    atomic_store(&m->bank[number].pid, slot->process->pid);
     log_notice("worker %u started, pid %d", number + 1, (int)slot->process->pid);
 }
 
@@ -74,7 +74,7 @@ static void close_unused_inboxes(struct master *m)
 {
     for (unsigned i = m->slot_count; i < CONFIG_WORKERS_MAX && !transaction_is_deciding(m); i++)
         if (inboxes_has(&m->inboxes, i) && !has_process(m, i))
-            inboxes_close_slot(&m->inboxes, m->shared, i);
+            inboxes_close_slot(&m->inboxes, m->bank, i);
 }
 
 void supervise_fill(struct master *m)
@@ -190,21 +190,6 @@ static void replace(struct master *m, struct process *p)
     }
 }
 
-/*
- * Nobody else writes there now. What a crashed worker had open was closed by the kernel; what it was
- * handed and had not taken waits in the inbox, and stays `assigned`.
- */
-static void clear_slot(struct shared_slot *slot)
-{
-    uint64_t accepted = counter_read(slot, COUNTER_CONNECTIONS_ACCEPTED);
-
-    counter_add(slot, COUNTER_CONNECTIONS_CLOSED,
-                accepted - counter_read(slot, COUNTER_CONNECTIONS_CLOSED));
-    atomic_store(&slot->pid, 0);
-    atomic_store(&slot->takes, 0);
-    atomic_store(&slot->open, 0);
-}
-
 static void take_ended(struct master *m, struct process *p, int status)
 {
     process_read_rest(p);
@@ -212,8 +197,9 @@ static void take_ended(struct master *m, struct process *p, int status)
     limits_close_ledger(&m->shared->limits, p->pid);
     if (m->slots[p->slot].process == p)
         replace(m, p);
+    /* What it was handed and had not taken waits in the inbox, and stays `assigned`. */
     if (m->slots[p->slot].process == NULL)
-        clear_slot(&m->shared->slots[p->slot]);
+        shared_leave_slot(m->shared, &m->bank[p->slot]);
     process_free(p, m->loop);
 }
 

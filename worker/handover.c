@@ -64,7 +64,7 @@ static int choose(const struct worker *w, bool is_full)
     if (own < HANDOVER_FLOOR && !is_full)
         return HANDOVER_NOT;
     for (size_t i = 0; i < h->peer_count; i++)
-        loads[i] = load_of(w, &w->shared->slots[h->peers[i].slot]);
+        loads[i] = load_of(w, &w->slots[h->peers[i].slot]);
     return handover_choose(loads, h->peer_count, own, (uint32_t)w->gen->config->worker_connections,
                            is_full);
 }
@@ -102,7 +102,7 @@ bool handover_give(struct listener *l, int fd, const union peer *peer)
     if (chosen == HANDOVER_NOT)
         return false;
     to = &w->handover.peers[chosen];
-    s = &w->shared->slots[to->slot];
+    s = &w->slots[to->slot];
     write_message(&m, l, peer);
     if (atomic_load_explicit(&s->assigned, memory_order_relaxed) <= 0)
         atomic_store_explicit(&s->assigned_ms, w->clock.now_ms, memory_order_relaxed);

@@ -44,6 +44,7 @@ struct worker {
     unsigned slot;
     bool is_single, is_quitting;
     struct shared *shared;
+    struct shared_slot *slots;    /* the bank of it that our siblings use */
     struct shared_slot *counters; /* this worker's own */
 
     /* generations */
