@@ -27,6 +27,11 @@
 #define TICK_LEAST_S  0.05
 /* While quitting, a new connection gets this long to begin its request. */
 enum { QUIT_FIRST_REQUEST_MS = 1000 };
+/*
+ * And one that has just been answered may ask once more, and hears then that it is the last time: a
+ * close would cross the next request of a busy client.
+ */
+enum { QUIT_IDLE_MS = 2000 };
 
 /* ---- answers to the master ---- */
 
@@ -113,7 +118,7 @@ void worker_quit(struct worker *w)
     quit_within(w, (double)w->gen->config->worker_shutdown_timeout_ms / 1000);
     listeners_close(w);
     handover_quit(w);
-    close_idle(w, DEADLINE_IDLE, 0);
+    close_idle(w, DEADLINE_IDLE, QUIT_IDLE_MS);
     end_if_done(w);
 }
 
@@ -366,7 +371,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     file_cache_tick(w->gen->cache, w->clock.now_ms);
     handover_tick(w);
     if (w->is_quitting) {
-        close_idle(w, DEADLINE_IDLE, 0);
+        close_idle(w, DEADLINE_IDLE, QUIT_IDLE_MS);
         close_idle(w, DEADLINE_HEAD, QUIT_FIRST_REQUEST_MS);
         end_if_done(w);
     } else if (w->is_accept_paused) {
