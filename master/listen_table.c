@@ -228,6 +228,13 @@ static struct listen_row *add_row(struct listen_table *l, const struct address *
     return row;
 }
 
+struct listen_row *listen_table_row(struct listen_table *l, const struct address *a)
+{
+    struct listen_row *row = find_row(l, a);
+
+    return row != NULL ? row : add_row(l, a);
+}
+
 static void free_row(struct listen_row *row)
 {
     close_fds(row->fds);
@@ -245,7 +252,7 @@ static void remove_row(struct listen_table *l, size_t i)
 /* The file may be another's by now: only a socket that we bound has an id. */
 static void unlink_row(const struct listen_row *row)
 {
-    if (is_unix(row) && (row->fds[0] >= 0 || row->fresh_fds[0] >= 0))
+    if (is_unix(row) && !row->is_lent && (row->fds[0] >= 0 || row->fresh_fds[0] >= 0))
         unix_socket_unlink(unix_path(row), &row->unix_id);
 }
 
@@ -326,17 +333,21 @@ static void say(const struct listen_row *row, const char *what)
     log_notice("%s on %s", what, text);
 }
 
-void listen_table_commit(struct listen_table *l)
+static void close_going(struct listen_table *l)
 {
-    for (size_t i = l->count; i-- > 0;) {
+    for (size_t i = l->count; i-- > 0;)
+        if (l->rows[i].is_going) {
+            say(&l->rows[i], "no longer listening");
+            unlink_row(&l->rows[i]);
+            remove_row(l, i);
+        }
+}
+
+static void keep_fresh(struct listen_table *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
         struct listen_row *row = &l->rows[i];
 
-        if (row->is_going) {
-            say(row, "no longer listening");
-            unlink_row(row);
-            remove_row(l, i);
-            continue;
-        }
         for (unsigned slot = 0; slot < CONFIG_WORKERS_MAX; slot++)
             if (row->fresh_fds[slot] >= 0) {
                 row->fds[slot] = row->fresh_fds[slot];
@@ -348,6 +359,24 @@ void listen_table_commit(struct listen_table *l)
             say(&l->rows[i], "listening");
         l->rows[i].is_new = false;
     }
+}
+
+void listen_table_commit(struct listen_table *l)
+{
+    close_going(l);
+    keep_fresh(l);
+}
+
+void listen_table_commit_lent(struct listen_table *l)
+{
+    keep_fresh(l);
+}
+
+void listen_table_own(struct listen_table *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        l->rows[i].is_lent = false;
+    close_going(l);
 }
 
 void listen_table_abort(struct listen_table *l)

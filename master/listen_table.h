@@ -31,6 +31,7 @@ struct listen_row {
     int *fds;              /* by slot, -1: none; a Unix socket stands in [0] alone; owned */
     int *fresh_fds;        /* the same, bound by the transaction under way; owned */
     bool is_new, is_going; /* marks of the transaction under way */
+    bool is_lent;          /* the former master still serves: its file is not ours to unlink */
     struct unix_socket_id unix_id;
 };
 
@@ -53,6 +54,16 @@ bool listen_table_prepare(struct listen_table *l, const struct config *config, u
 bool listen_table_listen(struct listen_table *l, const struct config *config, struct buf *errors);
 void listen_table_commit(struct listen_table *l);
 void listen_table_abort(struct listen_table *l);
+
+/*
+ * An upgrade: rows whose sockets are lent by the former master (inherited.h) are there before the
+ * first prepare. What the config does not want any more stays open, unused, until they are ours.
+ */
+void listen_table_commit_lent(struct listen_table *l);
+void listen_table_own(struct listen_table *l);
+
+/* The row for the address as configured, found or new and without sockets. Valid until the next. */
+struct listen_row *listen_table_row(struct listen_table *l, const struct address *a);
 
 /* Fills the listener part of a bundle for `slot`; the descriptors stay ours. */
 void listen_table_bundle(const struct listen_table *l, unsigned slot, struct bundle *b);

@@ -29,6 +29,7 @@
 #include "master/privileges.h"
 #include "master/signals.h"
 #include "master/transaction.h"
+#include "master/upgrade.h"
 
 struct process;
 struct worker;
@@ -72,6 +73,7 @@ struct master {
     struct signals signals;
     struct transaction transaction;
     struct control control;
+    struct upgrade upgrade;
 
     struct slot slots[CONFIG_WORKERS_MAX];
     unsigned slot_count;   /* slots that should have a worker */
@@ -87,6 +89,11 @@ void master_stop(struct master *m, bool is_fast);
 
 /* Nothing is left to wait for: the loop ends, or does not begin. */
 void master_end(struct master *m);
+/* The same, if the server was told to end and nobody is left. */
+void master_end_if_done(struct master *m);
+
+/* Why nothing is done any more: it stops, or another has taken its place. */
+const char *master_end_words(const struct master *m);
 
 /* A worker became ready, failed or ended: is the start complete, or has it failed? */
 void master_check_start(struct master *m);

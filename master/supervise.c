@@ -224,6 +224,8 @@ void supervise_reap(struct master *m)
 
         if (p != NULL)
             take_ended(m, p, status);
+        else
+            upgrade_reap(m, pid, status);
     }
     transaction_advance(m);
     /* At the start there is no second try: what kills a worker then, the operator must know. */
@@ -231,8 +233,7 @@ void supervise_reap(struct master *m)
         master_check_start(m);
     else
         supervise_fill(m);
-    if (m->phase > PHASE_RUNNING && list_is_empty(&m->processes))
-        master_end(m);
+    master_end_if_done(m);
 }
 
 void supervise_on_serving(struct process *p)

@@ -19,6 +19,7 @@ static const struct {
 } operations[OPERATION_COUNT] = {
     [OPERATION_RELOAD] = { "reload", reload_begin, reload_advance, reload_expired },
     [OPERATION_REOPEN] = { "reopen", reopen_begin, reopen_advance, reopen_expired },
+    [OPERATION_UPGRADE] = { "upgrade", upgrade_begin, upgrade_advance, upgrade_expired },
 };
 
 static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
@@ -189,12 +190,17 @@ void transaction_end(struct master *m, bool is_ok, const char *text)
     supervise_fill(m);
 }
 
+void transaction_forget_wanted(struct master *m)
+{
+    memset(m->transaction.is_wanted, 0, sizeof(m->transaction.is_wanted));
+}
+
 void transaction_cancel(struct master *m)
 {
     struct transaction *t = &m->transaction;
-    static const char text[] = "the server is stopping";
+    const char *text = master_end_words(m);
 
-    memset(t->is_wanted, 0, sizeof(t->is_wanted));
+    transaction_forget_wanted(m);
     if (t->step != STEP_IDLE) {
         if (t->operation == OPERATION_RELOAD)
             reload_cancel(m);
