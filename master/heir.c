@@ -145,6 +145,8 @@ static void on_former(struct ev_loop *loop, ev_io *w, int revents)
         w->fd = -1;
         log_notice("upgrade: the former master (pid %d) has ended", (int)m->upgrade.former_pid);
         m->upgrade.former_pid = 0;
+        if (m->phase == PHASE_RUNNING)
+            master_notify_ready(m); /* what was said before we were the main process went unheard */
     }
     /* "go", or its end without a word: there is nobody else left to serve. */
     if (m->upgrade.is_heir && m->phase == PHASE_STARTING) {

@@ -120,12 +120,22 @@ static void start_failed(struct master *m)
     master_stop(m, !m->upgrade.is_heir);
 }
 
+void master_notify_ready(struct master *m)
+{
+    notify_send(&m->notify, "READY=1\nMAINPID=%d\nSTATUS=generation %llu, %u worker%s%s",
+                (int)getpid(), (unsigned long long)m->now.number, m->slot_count,
+                m->slot_count == 1 ? "" : "s", m->is_drained ? ", drained" : "");
+}
+
 static void start_done(struct master *m)
 {
     ev_timer_stop(m->loop, &m->start_limit);
     m->phase = PHASE_RUNNING;
     atomic_store(&m->shared->generation, m->now.number);
     announce(m);
+    if (m->upgrade.former_pid == 0) /* else nobody listens to us yet */
+        master_notify_ready(m);
+    notify_watch(&m->notify, m->loop);
     log_notice("ready: %u worker%s, generation %llu", m->slot_count, m->slot_count == 1 ? "" : "s",
                (unsigned long long)m->now.number);
     if (m->is_daemon)
@@ -189,6 +199,8 @@ void master_stop(struct master *m, bool is_fast)
         return;
     log_notice(is_fast ? "stopping" : "quitting: what is under way will be finished");
     m->phase = phase;
+    if (!m->upgrade.is_heir && !m->upgrade.is_succeeded)
+        notify_send(&m->notify, "STOPPING=1\nSTATUS=%s", is_fast ? "stopping" : "finishing");
     ev_timer_stop(m->loop, &m->start_limit);
     transaction_cancel(m);
     upgrade_cancel(m);
@@ -400,6 +412,7 @@ static struct master *master_new(const struct args *args)
     m->signals.io.fd = -1;
     m->pid_file = PID_FILE_NONE;
     inboxes_init(&m->inboxes);
+    notify_init(&m->notify);
     control_init(&m->control, m);
     upgrade_init(&m->upgrade, m, args->argv);
     transaction_init(m);
@@ -423,6 +436,7 @@ void master_fini(struct master *m)
     inboxes_fini(&m->inboxes);
     pid_file_close(&m->pid_file);
     upgrade_fini(&m->upgrade);
+    notify_fini(&m->notify);
     shared_free(&m->shared, &m->shared_fd);
     privileges_fini(&m->privileges);
     edition_fini(&m->now);
@@ -452,6 +466,7 @@ static bool start(struct master *m, const struct args *args, struct buf *errors)
         buf_printf(errors, "no event loop: epoll failed\n");
         return false;
     }
+    notify_open(&m->notify);
     proctitle_set("remuda: master process %s", source_name(&m->now.source));
     return open_all(m, errors) && become_worker(m, errors);
 }

@@ -25,6 +25,7 @@
 #include "master/edition.h"
 #include "master/inboxes.h"
 #include "master/listen_table.h"
+#include "master/notify.h"
 #include "master/pid_file.h"
 #include "master/privileges.h"
 #include "master/signals.h"
@@ -74,6 +75,7 @@ struct master {
     struct transaction transaction;
     struct control control;
     struct upgrade upgrade;
+    struct notify notify;
 
     struct slot slots[CONFIG_WORKERS_MAX];
     unsigned slot_count;   /* slots that should have a worker */
@@ -101,6 +103,9 @@ void master_add_start_error(struct master *m, const char *line);
 
 /* A daemon's standard streams, to its error log as it is now. */
 void master_redirect(const struct master *m);
+
+/* READY=1 to the service manager: after the start, and after each reload. */
+void master_notify_ready(struct master *m);
 
 /* Releases memory and descriptors, and nothing outside the process: children do it too. */
 void master_fini(struct master *m);

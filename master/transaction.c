@@ -55,6 +55,8 @@ static void start_wanted(struct master *m)
         t->operation = (enum operation)i;
         t->errors.n = t->notes.n = 0;
         control_begin(&m->control, t->operation);
+        if (t->operation == OPERATION_RELOAD)
+            notify_reloading(&m->notify);
         operations[i].begin(m);
     }
 }
@@ -185,6 +187,8 @@ void transaction_end(struct master *m, bool is_ok, const char *text)
         t->result.n = 0;
         buf_printf(&t->result, "%s%s", is_ok ? "" : "failed: ", text);
         t->result_at = time(NULL);
+        if (m->phase == PHASE_RUNNING)
+            master_notify_ready(m); /* as it is now, be it the new config or the old */
     }
     control_answer(&m->control, t->operation, is_ok, text);
     supervise_fill(m);

@@ -117,6 +117,7 @@ static _Noreturn void exec_heir(struct upgrade *u, const struct handoff *h, int 
     if (u->folder != NULL && chdir(u->folder) < 0)
         dprintf(line, "the folder of the start, %s: %s\n", u->folder, strerror(errno));
     dup2(line, STDERR_FILENO);
+    notify_pass();
     if (handoff_pass(h, memfd) == 0)
         execv(u->binary, u->argv);
     dprintf(STDERR_FILENO, "%s\n", strerror(errno));
@@ -288,6 +289,9 @@ static void succeed(struct master *m)
         kill(u->heir_pid, SIGHUP);
     if (m->transaction.is_wanted[OPERATION_REOPEN])
         kill(u->heir_pid, SIGUSR1);
+    /* From us, who are its main process still: it takes nobody else's word (NotifyAccess=main). */
+    notify_send(&m->notify, "MAINPID=%d", (int)u->heir_pid);
+    notify_unwatch(&m->notify, m->loop);
     transaction_forget_wanted(m);
     transaction_end(m, true, buf_cstr(&text));
     buf_fini(&text);
