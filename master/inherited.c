@@ -1,6 +1,7 @@
 #include "master/inherited.h"
 
 #include "common/address.h"
+#include "common/log.h"
 
 static bool is_unix(const struct listen_row *row)
 {
@@ -14,6 +15,10 @@ void inherited_write(const struct listen_table *l, struct handoff *h)
         char text[ADDRESS_TEXT_MAX];
 
         address_format(&row->configured, text);
+        if (row->is_given) {
+            handoff_add(h, "given", row->fds[0], "%s", text);
+            continue;
+        }
         if (is_unix(row))
             handoff_add(h, "unix", row->fds[0], "%llu %llu %s",
                         (unsigned long long)row->unix_id.dev, (unsigned long long)row->unix_id.ino,
@@ -50,6 +55,21 @@ static struct listen_row *lent_row(struct listen_table *l, const struct address 
     return row;
 }
 
+static void take_given(struct listen_table *l, struct handoff_line *line)
+{
+    struct listen_row *row;
+    struct address a;
+
+    if (line->fd < 0 || !take_address(line->rest, &a))
+        return;
+    row = lent_row(l, &a);
+    if (row->fds[0] >= 0)
+        return;
+    row->is_given = true;
+    row->fds[0] = line->fd;
+    line->fd = -1;
+}
+
 static void take_socket(struct listen_table *l, struct handoff_line *line, bool is_file)
 {
     struct str rest = line->rest;
@@ -81,4 +101,63 @@ void inherited_take(struct listen_table *l, struct handoff *h)
             take_socket(l, &h->lines[i], true);
         else if (str_eq(h->lines[i].key, STR("tcp")))
             take_socket(l, &h->lines[i], false);
+        else if (str_eq(h->lines[i].key, STR("given")))
+            take_given(l, &h->lines[i]);
+}
+
+/* ---- from a service manager ---- */
+
+static bool is_wanted(const struct config *config, const struct address *a)
+{
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (address_eq(&config->listens[i].address, a))
+            return true;
+    return false;
+}
+
+/* False: `why` goes on from the descriptor's number. */
+static bool give(struct listen_table *l, const struct config *config, int fd, struct buf *why)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct listen_row *row;
+    struct address a;
+
+    if (!activation_address(fd, &a, why))
+        return false;
+    address_format(&a, text);
+    if (!is_wanted(config, &a)) {
+        buf_printf(why, "(%s) is not among the `listen` addresses: add it there, or do not give it",
+                   text);
+        return false;
+    }
+    row = listen_table_row(l, &a);
+    if (row->fds[0] >= 0) {
+        buf_printf(why, "(%s) is given twice", text);
+        return false;
+    }
+    row->is_new = false;
+    row->is_given = true;
+    row->fds[0] = fd;
+    log_notice("listening on %s, which was given: all workers share its one socket", text);
+    return true;
+}
+
+bool inherited_take_given(struct listen_table *l, const struct config *config,
+                          struct activation *given, struct buf *errors)
+{
+    size_t errors_before = errors->n;
+
+    for (size_t i = 0; i < given->count; i++) {
+        struct buf why = { 0 };
+
+        if (given->fds[i] < 0)
+            buf_printf(&why, "is not open");
+        else if (give(l, config, given->fds[i], &why))
+            given->fds[i] = -1;
+        if (why.n > 0)
+            buf_printf(errors, "LISTEN_FDS: descriptor %d %s\n", ACTIVATION_FIRST_FD + (int)i,
+                       buf_cstr(&why));
+        buf_fini(&why);
+    }
+    return errors->n == errors_before;
 }

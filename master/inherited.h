@@ -5,6 +5,7 @@
 #ifndef MASTER_INHERITED_H
 #define MASTER_INHERITED_H
 
+#include "master/activation.h"
 #include "master/handoff.h"
 #include "master/listen_table.h"
 
@@ -16,5 +17,12 @@ void inherited_write(const struct listen_table *l, struct handoff *h);
  * another version's, and left to be closed.
  */
 void inherited_take(struct listen_table *l, struct handoff *h);
+
+/*
+ * Rows for the sockets that a service manager has given. False: `errors` has a line for each that
+ * the config does not listen on, or that cannot be served.
+ */
+bool inherited_take_given(struct listen_table *l, const struct config *config,
+                          struct activation *given, struct buf *errors);
 
 #endif

@@ -24,10 +24,16 @@ static const char *unix_path(const struct listen_row *row)
     return ((const struct sockaddr_un *)&row->configured.sa)->sun_path;
 }
 
+/* One socket for all slots. */
+static bool is_shared(const struct listen_row *row)
+{
+    return is_unix(row) || row->is_given;
+}
+
 /* Slots that have sockets of their own in this row. */
 static unsigned row_slots(const struct listen_row *row, unsigned slot_count)
 {
-    return is_unix(row) ? 1 : slot_count;
+    return is_shared(row) ? 1 : slot_count;
 }
 
 static int set_int(int fd, int level, int option, int value)
@@ -183,7 +189,7 @@ static int open_row(struct listen_table *l, struct listen_row *row, unsigned slo
     if (row->is_new)
         return is_unix(row) ? open_unix_row(row)
                             : open_new_tcp_row(l, row, slot_count, twin_port, patience_ms);
-    return is_unix(row) ? 0 : open_slots(row, slot_count);
+    return is_shared(row) ? 0 : open_slots(row, slot_count);
 }
 
 static void add_error(struct buf *errors, const struct listen_row *row)
@@ -396,7 +402,7 @@ void listen_table_abort(struct listen_table *l)
 
 static int slot_fd(const struct listen_row *row, unsigned slot)
 {
-    unsigned at = is_unix(row) ? 0 : slot;
+    unsigned at = is_shared(row) ? 0 : slot;
 
     return row->fresh_fds[at] >= 0 ? row->fresh_fds[at] : row->fds[at];
 }
@@ -420,13 +426,13 @@ void listen_table_give(struct listen_table *l, unsigned slot)
 {
     for (size_t i = 0; i < l->count; i++)
         if (!l->rows[i].is_going)
-            l->rows[i].fds[is_unix(&l->rows[i]) ? 0 : slot] = -1;
+            l->rows[i].fds[is_shared(&l->rows[i]) ? 0 : slot] = -1;
 }
 
 void listen_table_close_slot(struct listen_table *l, unsigned slot)
 {
     for (size_t i = 0; i < l->count; i++)
-        if (!is_unix(&l->rows[i]) && l->rows[i].fds[slot] >= 0) {
+        if (!is_shared(&l->rows[i]) && l->rows[i].fds[slot] >= 0) {
             close(l->rows[i].fds[slot]);
             l->rows[i].fds[slot] = -1;
         }

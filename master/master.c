@@ -313,6 +313,8 @@ static bool open_listeners(struct master *m, struct buf *errors)
     const struct config *config = m->now.config;
 
     inherited_take(&m->listeners, &m->upgrade.handoff);
+    if (!inherited_take_given(&m->listeners, config, &m->activation, errors))
+        return false;
     if (!inboxes_prepare(&m->inboxes, config, m->slot_count, errors) ||
         !listen_table_prepare(&m->listeners, config, m->slot_count, PORT_PATIENCE_MS, errors))
         return false;
@@ -437,6 +439,7 @@ void master_fini(struct master *m)
     pid_file_close(&m->pid_file);
     upgrade_fini(&m->upgrade);
     notify_fini(&m->notify);
+    activation_fini(&m->activation);
     shared_free(&m->shared, &m->shared_fd);
     privileges_fini(&m->privileges);
     edition_fini(&m->now);
@@ -477,6 +480,7 @@ int master_run(const struct args *args)
     struct buf errors = { 0 };
     int exit_code = EXIT_FAILED;
 
+    activation_take(&m->activation);
     upgrade_take(&m->upgrade);
     if (!load(m, args, &errors)) {
         fputs(buf_cstr(&errors), stderr);

@@ -19,6 +19,7 @@
 #include "common/list.h"
 #include "common/shared.h"
 #include "config/config.h"
+#include "master/activation.h"
 #include "master/args.h"
 #include "master/backoff.h"
 #include "master/control.h"
@@ -66,6 +67,7 @@ struct master {
     struct privileges privileges;
     struct listen_table listeners;
     struct inboxes inboxes;
+    struct activation activation;
     struct pid_file pid_file;
     struct shared *shared; /* owned */
     int shared_fd;
