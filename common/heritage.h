@@ -11,12 +11,13 @@
 #include "common/shared.h"
 
 struct heritage {
-    unsigned slot;         /* from 0 */
-    unsigned slot_count;   /* workers that the config asks for */
-    int channel_fd;        /* to the master; owned by the worker */
-    struct shared *shared; /* mapped; the worker writes only its own slot */
-    struct bundle *bundle; /* the current generation; borrowed until worker_new() returns */
-    bool is_single;        /* runs inside the master: no privileges to drop, no process to end */
+    unsigned slot;             /* from 0 */
+    unsigned slot_count;       /* workers that the config asks for */
+    int channel_fd;            /* to the master; owned by the worker */
+    struct shared *shared;     /* mapped; the worker writes only its own slot */
+    struct shared_slot *slots; /* the bank in it where its slot and its siblings' are */
+    struct bundle *bundle;     /* the current generation; borrowed until worker_new() returns */
+    bool is_single; /* runs inside the master: no privileges to drop, no process to end */
 };
 
 #endif

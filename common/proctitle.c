@@ -9,10 +9,13 @@
 
 /* The memory that the kernel shows; NULL until proctitle_init(). */
 static char *area, *area_end;
+/* The environment, moved out of it; held here, so that unsetenv(3) loses nothing. */
+static char *moved_strings;
 
 void proctitle_init(int argc, char **argv)
 {
     char *end = argv[0];
+    size_t size = 0;
     int count = 0;
 
     for (int i = 0; i < argc; i++)
@@ -21,11 +24,17 @@ void proctitle_init(int argc, char **argv)
     while (environ[count] != NULL) {
         if (environ[count] == end)
             end += strlen(environ[count]) + 1;
+        size += strlen(environ[count]) + 1;
         count++;
     }
     char **moved = xcalloc((size_t)count + 1, sizeof(*moved));
-    for (int i = 0; i < count; i++)
-        moved[i] = xstrdup(environ[i]);
+    char *p = moved_strings = xmalloc(size + 1);
+    for (int i = 0; i < count; i++) {
+        size_t n = strlen(environ[i]) + 1;
+
+        moved[i] = memcpy(p, environ[i], n);
+        p += n;
+    }
     environ = moved;
     area = argv[0];
     area_end = end;

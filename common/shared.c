@@ -1,9 +1,16 @@
 #include "common/shared.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "common/siphash.h"
+#include "common/str.h"
+
+enum { SHARED_VERSION = 1 };
 
 const char *const counter_names[COUNTER_COUNT] = {
 #define COUNTER_NAME(name, word, help) [COUNTER_##name] = word,
@@ -37,9 +44,55 @@ struct shared *shared_new(int *memfd)
         errno = saved_errno;
         return NULL;
     }
+    shared->layout = shared_layout();
     shared->started_at = (uint64_t)time(NULL);
     *memfd = fd;
     return shared;
+}
+
+uint64_t shared_layout(void)
+{
+    uint64_t key[2] = { SHARED_VERSION, sizeof(struct shared) };
+
+    for (int i = 0; i < COUNTER_COUNT; i++)
+        key[0] = siphash(key, str_of(counter_names[i])).half[0];
+    key[1] = sizeof(struct shared_slot);
+    return siphash(key, STR("remuda-shared")).half[0];
+}
+
+struct shared *shared_open(int memfd)
+{
+    struct shared *shared;
+    struct stat st;
+
+    if (fstat(memfd, &st) < 0)
+        return NULL;
+    if (st.st_size != (off_t)sizeof(*shared)) {
+        errno = EPROTO;
+        return NULL;
+    }
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+    if (shared == MAP_FAILED)
+        return NULL;
+    if (shared->layout == shared_layout())
+        return shared;
+    munmap(shared, sizeof(*shared));
+    errno = EPROTO;
+    return NULL;
+}
+
+void shared_leave_slot(struct shared *shared, struct shared_slot *slot)
+{
+    uint64_t accepted = counter_read(slot, COUNTER_CONNECTIONS_ACCEPTED);
+    int32_t pid = atomic_load(&slot->pid);
+
+    counter_add(slot, COUNTER_CONNECTIONS_CLOSED,
+                accepted - counter_read(slot, COUNTER_CONNECTIONS_CLOSED));
+    if (pid != 0)
+        limits_close_ledger(&shared->limits, pid);
+    atomic_store(&slot->pid, 0);
+    atomic_store(&slot->takes, 0);
+    atomic_store(&slot->open, 0);
 }
 
 void shared_free(struct shared **shared, int *memfd)

@@ -4,6 +4,10 @@
  * One region per worker slot, aligned to cache lines, with a single writer: the worker in that
  * slot (the master between two workers, and of `is_stuck`); `assigned` alone has more, and is atomic. Readers take
  * what they see, no locks. The memfd outlives workers, so counters go on over a crash.
+ *
+ * It outlives masters too: an upgrade hands it on. While the former workers finish, their heirs in
+ * the same slots count already, so there are two banks of slots and masters take turns in them. A
+ * slot's sum is over both.
  */
 #ifndef COMMON_SHARED_H
 #define COMMON_SHARED_H
@@ -14,7 +18,7 @@
 
 #include "common/limits.h"
 
-enum { SHARED_SLOTS_MAX = 1024 };
+enum { SHARED_SLOTS_MAX = 1024, SHARED_BANKS = 2 };
 
 /* One row makes the enum, the name and the meaning. */
 #define COUNTERS(X)                                                                        \
@@ -65,15 +69,35 @@ struct shared_slot {
 };
 
 struct shared {
-    uint64_t started_at;         /* seconds since the epoch, when the master started */
+    uint64_t layout;             /* shared_layout() of who made it */
+    uint64_t started_at;         /* seconds since the epoch, when the first master started */
     _Atomic uint64_t generation; /* the newest committed config generation */
     _Atomic uint64_t respawns;   /* workers started in place of one that died */
-    struct shared_slot slots[SHARED_SLOTS_MAX];
-    struct limits limits; /* large, and mostly never touched */
+    struct shared_slot slots[SHARED_BANKS * SHARED_SLOTS_MAX]; /* see shared_bank() */
+    struct limits limits;                                      /* large, mostly never touched */
 };
 
 /* A new zeroed block in a memfd; its pages are allocated when a slot is first used. NULL: errno. */
 struct shared *shared_new(int *memfd);
+
+/* The block in the memfd of another process. NULL: EPROTO, its layout is not ours; else errno. */
+struct shared *shared_open(int memfd);
+
+/*
+ * What both sides must agree about. Sizes and names are in it by themselves; whoever changes a
+ * meaning alone raises SHARED_VERSION in shared.c.
+ */
+uint64_t shared_layout(void);
+
+/* The first slot of a bank. */
+static inline struct shared_slot *shared_bank(struct shared *shared, unsigned bank)
+{
+    return &shared->slots[bank * SHARED_SLOTS_MAX];
+}
+
+/* Nobody uses the slot any more: what its last worker had open is closed, its counters stay. */
+void shared_leave_slot(struct shared *shared, struct shared_slot *slot);
+
 void shared_free(struct shared **shared, int *memfd);
 
 /* Single writer: a plain load and store, no locked instruction. */

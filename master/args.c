@@ -21,8 +21,8 @@ const char args_help[] =
     "      --dump          print the effective config, defaults included\n"
     "      --full          print every setting with its default, bounds and meaning\n"
     "      --man           the same as the manual page remuda.yaml(5)\n"
-    "  -s, --signal VERB   stop, quit, reload, reopen, status or \"set workers N\"; waits\n"
-    "                      until it has happened\n"
+    "  -s, --signal VERB   stop, quit, reload, reopen, upgrade, status or \"set workers N\";\n"
+    "                      waits until it has happened\n"
     "  -H, --header LINE   for explain: a field of the request, as in 'Accept-Encoding: br'\n"
     "  -X, --method NAME   for explain: the request's method [GET]\n"
     "  -I, --head          for explain: the response's head alone\n"
@@ -37,13 +37,14 @@ const char args_help[] =
     "  quit    QUIT        finish what is under way, then end\n"
     "  reload  HUP         take the config anew, in place; on any error nothing changes\n"
     "  reopen  USR1        open the log files anew, after they were moved away\n"
+    "  upgrade USR2        let the binary of now take over, without losing a connection\n"
     "  set workers N       that many, until the next reload; no connection is lost\n"
     "  status              what runs: workers, addresses, counters, the last reload\n"
     "          WINCH       end the workers gracefully and keep the sockets; HUP brings them back\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 bad usage, 3 not running (for -s).\n";
 
-static const char *const verbs[] = { "stop", "quit", "reload", "reopen", "status" };
+static const char *const verbs[] = { "stop", "quit", "reload", "reopen", "upgrade", "status" };
 
 struct parser {
     struct args *args;
@@ -147,9 +148,10 @@ static bool set_verb(struct parser *p, const char *value)
         p->args->verb = value;
         return set_action(p, ACTION_VERB);
     }
-    buf_printf(p->error,
-               "-s takes stop, quit, reload, reopen, status or \"set workers N\", not \"%s\"",
-               value);
+    buf_printf(
+        p->error,
+        "-s takes stop, quit, reload, reopen, upgrade, status or \"set workers N\", not \"%s\"",
+        value);
     return false;
 }
 
@@ -314,7 +316,7 @@ bool args_parse(int argc, char **argv, struct args *args, struct buf *error)
     struct parser p = { args, error, false, false };
     bool is_options_end = false;
 
-    *args = (struct args){ .action = ACTION_SERVE, .port = 8080 };
+    *args = (struct args){ .action = ACTION_SERVE, .argv = argv, .port = 8080 };
     for (int i = 1, taken; i < argc; i += taken) {
         taken = 1;
         if (!is_options_end && strcmp(argv[i], "--") == 0) {

@@ -31,6 +31,7 @@ enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_RUNNING 
 
 struct args {
     enum action action;
+    char **argv;        /* all of them, as main() has them */
     const char *config; /* NULL: serve `dir`; borrowed from argv, like all strings here */
     const char *dir;    /* NULL: not given */
     const char *verb;   /* of ACTION_VERB */

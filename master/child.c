@@ -124,6 +124,7 @@ _Noreturn void child_main(struct master *m, unsigned slot, struct bundle *b, int
                                  .slot_count = m->slot_count,
                                  .channel_fd = channel_fd,
                                  .shared = m->shared,
+                                 .slots = m->bank,
                                  .bundle = b };
     struct buf why = { 0 };
     int result;

@@ -53,9 +53,11 @@ static int explain_silence(const struct args *args, const struct config *config,
 {
     static const struct {
         const char *verb, *signal;
-    } signals[] = {
-        { "stop", "TERM" }, { "quit", "QUIT" }, { "reload", "HUP" }, { "reopen", "USR1" }
-    };
+    } signals[] = { { "stop", "TERM" },
+                    { "quit", "QUIT" },
+                    { "reload", "HUP" },
+                    { "reopen", "USR1" },
+                    { "upgrade", "USR2" } };
     pid_t pid = config->pid_file != NULL ? pid_file_holder(config->pid_file) : 0;
 
     if (error == EACCES || error == EPERM) {

@@ -93,7 +93,7 @@ static void want(struct client *client, enum operation operation)
     struct master *m = client->control->master;
 
     if (m->phase > PHASE_RUNNING) {
-        client_answer(client, false, "the server is stopping");
+        client_answer(client, false, master_end_words(m));
         return;
     }
     client->state = CLIENT_WAITING;
@@ -126,6 +126,11 @@ static void set_workers(struct client *client, struct str number)
     }
 }
 
+static void verb_upgrade(struct client *client)
+{
+    want(client, OPERATION_UPGRADE);
+}
+
 static void verb_stop(struct client *client)
 {
     client->state = CLIENT_ENDING;
@@ -152,7 +157,7 @@ static const struct verb {
     void (*run)(struct client *client);
 } verbs[] = {
     { "stop", verb_stop },     { "quit", verb_quit },     { "reload", verb_reload },
-    { "reopen", verb_reopen }, { "status", verb_status },
+    { "reopen", verb_reopen }, { "status", verb_status }, { "upgrade", verb_upgrade },
 };
 
 static const struct str set_workers_verb = STR_INIT("set workers ");
@@ -173,8 +178,9 @@ static void run_line(struct client *client, struct str line)
         set_workers(client, str_range(line.p + set_workers_verb.n, line.p + line.n));
         return;
     }
-    client_answer(client, false,
-                  "unknown verb; there are stop, quit, reload, reopen, status and set workers N");
+    client_answer(
+        client, false,
+        "unknown verb; there are stop, quit, reload, reopen, upgrade, status and set workers N");
 }
 
 static void client_read(struct client *client)
@@ -281,8 +287,83 @@ bool control_open(struct control *c, const char *path, struct buf *why)
     }
     c->path = xstrdup(path);
     ev_io_set(&c->accept, fd, EV_READ);
-    ev_io_start(c->master->loop, &c->accept);
     return true;
+}
+
+void control_start(struct control *c)
+{
+    if (c->accept.fd >= 0)
+        ev_io_start(c->master->loop, &c->accept);
+}
+
+void control_hand_over(const struct control *c, struct handoff *h)
+{
+    if (c->path != NULL)
+        handoff_add(h, "control", c->accept.fd, "%llu %llu %s", (unsigned long long)c->id.dev,
+                    (unsigned long long)c->id.ino, c->path);
+}
+
+/* The line of a socket that nobody has taken yet; NULL: there is none. */
+static struct handoff_line *find_former(struct handoff *h, struct unix_socket_id *id,
+                                        struct str *path)
+{
+    size_t at = 0;
+    struct handoff_line *line = handoff_next(h, "control", &at);
+    uint64_t dev, ino;
+
+    if (line == NULL || line->fd < 0)
+        return NULL;
+    *path = line->rest;
+    if (!str_to_u64(str_cut(path, ' '), &dev) || !str_to_u64(str_cut(path, ' '), &ino))
+        return NULL;
+    *id = (struct unix_socket_id){ (dev_t)dev, (ino_t)ino };
+    return path->p != NULL ? line : NULL;
+}
+
+bool control_take_over(struct control *c, struct handoff *h, const char *path)
+{
+    struct unix_socket_id id;
+    struct str former;
+    struct handoff_line *line = find_former(h, &id, &former);
+
+    if (line == NULL || !str_eq(former, str_of(path)))
+        return false;
+    c->path = xstrdup(path);
+    c->id = id;
+    c->is_lent = true;
+    ev_io_set(&c->accept, line->fd, EV_READ);
+    line->fd = -1;
+    return true;
+}
+
+void control_remove_former(struct handoff *h)
+{
+    struct unix_socket_id id;
+    struct str former;
+    char *path;
+
+    if (find_former(h, &id, &former) == NULL)
+        return;
+    path = str_dup(former);
+    unix_socket_unlink(path, &id);
+    free(path);
+}
+
+void control_own(struct control *c)
+{
+    c->is_lent = false;
+    control_start(c);
+}
+
+void control_leave(struct control *c)
+{
+    c->is_lent = true;
+    ev_io_stop(c->master->loop, &c->accept);
+    ev_timer_stop(c->master->loop, &c->pause);
+    if (c->accept.fd >= 0)
+        close(c->accept.fd);
+    ev_io_init(&c->accept, on_accept, -1, EV_READ);
+    c->accept.data = c;
 }
 
 void control_begin(struct control *c, enum operation operation)
@@ -309,7 +390,8 @@ void control_end(struct control *c)
 {
     if (c->path == NULL)
         return;
-    unix_socket_unlink(c->path, &c->id);
+    if (!c->is_lent)
+        unix_socket_unlink(c->path, &c->id);
     LIST_EACH_SAFE (at, after, &c->clients) {
         struct client *client = CONTAINER_OF(at, struct client, link);
 

@@ -13,6 +13,7 @@
 
 #include "common/buf.h"
 #include "common/list.h"
+#include "master/handoff.h"
 #include "master/transaction.h"
 #include "master/unix_socket.h"
 
@@ -22,6 +23,7 @@ struct control {
     ev_timer pause; /* after accept(2) failed for want of descriptors */
     char *path;     /* owned; NULL: not open */
     struct unix_socket_id id;
+    bool is_lent; /* another master listens there too: the file is not ours to unlink */
     struct list clients;
     unsigned client_count;
 };
@@ -30,6 +32,20 @@ void control_init(struct control *c, struct master *m);
 
 /* Listens at `path`. False: `why` says what failed. */
 bool control_open(struct control *c, const char *path, struct buf *why);
+
+/* Answers from now on. */
+void control_start(struct control *c);
+
+/*
+ * An upgrade: the socket passes to the next master, whose it is once control_own() is called. The
+ * former one still answers who has asked before.
+ */
+void control_hand_over(const struct control *c, struct handoff *h);
+bool control_take_over(struct control *c, struct handoff *h, const char *path);
+void control_own(struct control *c);
+/* The former master's socket, if nobody took it: its file goes. */
+void control_remove_former(struct handoff *h);
+void control_leave(struct control *c);
 
 /* Those who asked so far wait for the run that begins now; later ones for the next. */
 void control_begin(struct control *c, enum operation operation);

@@ -27,6 +27,12 @@ static void wait_for(pid_t pid, int fd)
     _exit(EXIT_FAILED);
 }
 
+void daemon_leave_folder(void)
+{
+    if (chdir("/") < 0)
+        perror("remuda: chdir /");
+}
+
 int daemon_fork(void)
 {
     int pipe_fds[2];
@@ -49,8 +55,7 @@ int daemon_fork(void)
         return -1;
     }
     setsid();
-    if (chdir("/") < 0) /* a daemon keeps no file system busy; all our paths are absolute */
-        perror("remuda: chdir /");
+    daemon_leave_folder();
     return pipe_fds[1];
 }
 

@@ -11,6 +11,9 @@
  */
 int daemon_fork(void);
 
+/* A daemon keeps no file system busy; all our paths are absolute. */
+void daemon_leave_folder(void);
+
 /* Lets the waiting process go. Closes *ready_fd and sets it to -1. */
 void daemon_ready(int *ready_fd);
 

@@ -72,7 +72,7 @@ static void close_slot(struct inboxes *b, unsigned slot)
     b->slots[slot].give_fd = b->slots[slot].take_fd = -1;
 }
 
-void inboxes_close_slot(struct inboxes *b, struct shared *shared, unsigned slot)
+void inboxes_close_slot(struct inboxes *b, struct shared_slot *slots, unsigned slot)
 {
     struct inbox_message m;
     int fd;
@@ -80,14 +80,14 @@ void inboxes_close_slot(struct inboxes *b, struct shared *shared, unsigned slot)
     if (!inboxes_has(b, slot))
         return;
     while (inbox_take(b->slots[slot].take_fd, &m, &fd) == 1) {
-        atomic_fetch_add(&shared->slots[0].assigned, 1);
+        atomic_fetch_add(&slots[0].assigned, 1);
         if (inbox_give(b->slots[0].give_fd, &m, fd) < 0) {
-            atomic_fetch_sub(&shared->slots[0].assigned, 1);
+            atomic_fetch_sub(&slots[0].assigned, 1);
             log_warn("a connection that waited for worker %u is lost: %m", slot + 1);
         }
         close(fd);
     }
-    atomic_store(&shared->slots[slot].assigned, 0);
+    atomic_store(&slots[slot].assigned, 0);
     close_slot(b, slot);
 }
 

@@ -42,7 +42,7 @@ void inboxes_forget(struct inboxes *b, unsigned slot, const struct bundle *bundl
  * Closes the inbox of a slot that is no more and has no worker. What a worker that died left in it
  * goes to slot 0.
  */
-void inboxes_close_slot(struct inboxes *b, struct shared *shared, unsigned slot);
+void inboxes_close_slot(struct inboxes *b, struct shared_slot *slots, unsigned slot);
 
 void inboxes_fini(struct inboxes *b);
 

@@ -26,10 +26,16 @@ static const char *unix_path(const struct listen_row *row)
     return ((const struct sockaddr_un *)&row->configured.sa)->sun_path;
 }
 
+/* One socket for all slots. */
+static bool is_shared(const struct listen_row *row)
+{
+    return is_unix(row) || row->is_given;
+}
+
 /* Slots that have sockets of their own in this row. */
 static unsigned row_slots(const struct listen_row *row, unsigned slot_count)
 {
-    return is_unix(row) ? 1 : slot_count;
+    return is_shared(row) ? 1 : slot_count;
 }
 
 static int set_int(int fd, int level, int option, int value)
@@ -185,7 +191,7 @@ static int open_row(struct listen_table *l, struct listen_row *row, unsigned slo
     if (row->is_new)
         return is_unix(row) ? open_unix_row(row)
                             : open_new_tcp_row(l, row, slot_count, twin_port, patience_ms);
-    return is_unix(row) ? 0 : open_slots(row, slot_count);
+    return is_shared(row) ? 0 : open_slots(row, slot_count);
 }
 
 static void add_error(struct buf *errors, const struct listen_row *row)
@@ -230,6 +236,13 @@ static struct listen_row *add_row(struct listen_table *l, const struct address *
     return row;
 }
 
+struct listen_row *listen_table_row(struct listen_table *l, const struct address *a)
+{
+    struct listen_row *row = find_row(l, a);
+
+    return row != NULL ? row : add_row(l, a);
+}
+
 static void free_row(struct listen_row *row)
 {
     close_fds(row->fds);
@@ -247,7 +260,7 @@ static void remove_row(struct listen_table *l, size_t i)
 /* The file may be another's by now: only a socket that we bound has an id. */
 static void unlink_row(const struct listen_row *row)
 {
-    if (is_unix(row) && (row->fds[0] >= 0 || row->fresh_fds[0] >= 0))
+    if (is_unix(row) && !row->is_lent && (row->fds[0] >= 0 || row->fresh_fds[0] >= 0))
         unix_socket_unlink(unix_path(row), &row->unix_id);
 }
 
@@ -328,17 +341,21 @@ static void say(const struct listen_row *row, const char *what)
     log_notice("%s on %s", what, text);
 }
 
-void listen_table_commit(struct listen_table *l)
+static void close_going(struct listen_table *l)
 {
-    for (size_t i = l->count; i-- > 0;) {
+    for (size_t i = l->count; i-- > 0;)
+        if (l->rows[i].is_going) {
+            say(&l->rows[i], "no longer listening");
+            unlink_row(&l->rows[i]);
+            remove_row(l, i);
+        }
+}
+
+static void keep_fresh(struct listen_table *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
         struct listen_row *row = &l->rows[i];
 
-        if (row->is_going) {
-            say(row, "no longer listening");
-            unlink_row(row);
-            remove_row(l, i);
-            continue;
-        }
         for (unsigned slot = 0; slot < CONFIG_WORKERS_MAX; slot++)
             if (row->fresh_fds[slot] >= 0) {
                 row->fds[slot] = row->fresh_fds[slot];
@@ -350,6 +367,24 @@ void listen_table_commit(struct listen_table *l)
             say(&l->rows[i], "listening");
         l->rows[i].is_new = false;
     }
+}
+
+void listen_table_commit(struct listen_table *l)
+{
+    close_going(l);
+    keep_fresh(l);
+}
+
+void listen_table_commit_lent(struct listen_table *l)
+{
+    keep_fresh(l);
+}
+
+void listen_table_own(struct listen_table *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        l->rows[i].is_lent = false;
+    close_going(l);
 }
 
 void listen_table_abort(struct listen_table *l)
@@ -369,7 +404,7 @@ void listen_table_abort(struct listen_table *l)
 
 static int slot_fd(const struct listen_row *row, unsigned slot)
 {
-    unsigned at = is_unix(row) ? 0 : slot;
+    unsigned at = is_shared(row) ? 0 : slot;
 
     return row->fresh_fds[at] >= 0 ? row->fresh_fds[at] : row->fds[at];
 }
@@ -393,13 +428,13 @@ void listen_table_give(struct listen_table *l, unsigned slot)
 {
     for (size_t i = 0; i < l->count; i++)
         if (!l->rows[i].is_going)
-            l->rows[i].fds[is_unix(&l->rows[i]) ? 0 : slot] = -1;
+            l->rows[i].fds[is_shared(&l->rows[i]) ? 0 : slot] = -1;
 }
 
 /* The slot's own socket in the row, -1: none. */
 static int own_fd(const struct listen_row *row, unsigned slot)
 {
-    return is_unix(row) || row->is_going ? -1 : row->fds[slot];
+    return is_shared(row) || row->is_going ? -1 : row->fds[slot];
 }
 
 /* Whether some slot from `slot` on has a socket. */
@@ -479,7 +514,7 @@ void listen_table_bundle_own(const struct listen_table *l, unsigned slot, struct
 void listen_table_close_slot(struct listen_table *l, unsigned slot)
 {
     for (size_t i = 0; i < l->count; i++)
-        if (!is_unix(&l->rows[i]) && l->rows[i].fds[slot] >= 0) {
+        if (!is_shared(&l->rows[i]) && l->rows[i].fds[slot] >= 0) {
             /* A worker that is stuck may hold a copy: it must not keep its place in the group. */
             shutdown(l->rows[i].fds[slot], SHUT_RDWR);
             close(l->rows[i].fds[slot]);

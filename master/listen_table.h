@@ -11,7 +11,9 @@
  *     listen_table_abort(l)                 closes what is new
  *
  * Rows are matched by the address as configured, so port 0 keeps its socket and its port. Unix
- * sockets know no SO_REUSEPORT: their one socket serves all slots.
+ * sockets know no SO_REUSEPORT: their one socket serves all slots. So does one that a service manager
+ * has given, for nobody but its opener can add others to it: every worker that is idle wakes up for
+ * each new connection.
  */
 #ifndef MASTER_LISTEN_TABLE_H
 #define MASTER_LISTEN_TABLE_H
@@ -32,6 +34,8 @@ struct listen_row {
     int *fresh_fds;        /* the same, bound by the transaction under way; owned */
     bool is_new, is_going; /* marks of the transaction under way */
     bool is_steered;       /* its group has a program that names the slots: see steering.h */
+    bool is_given;         /* by the service manager: its one socket, in [0], serves all slots */
+    bool is_lent;          /* the former master still serves: its file is not ours to unlink */
     struct unix_socket_id unix_id;
 };
 
@@ -54,6 +58,16 @@ bool listen_table_prepare(struct listen_table *l, const struct config *config, u
 bool listen_table_listen(struct listen_table *l, const struct config *config, struct buf *errors);
 void listen_table_commit(struct listen_table *l);
 void listen_table_abort(struct listen_table *l);
+
+/*
+ * Rows whose sockets others have opened (inherited.h) are there before the first prepare. In an
+ * upgrade they are lent by the former master. What the config does not want any more stays open, unused, until they are ours.
+ */
+void listen_table_commit_lent(struct listen_table *l);
+void listen_table_own(struct listen_table *l);
+
+/* The row for the address as configured, found or new and without sockets. Valid until the next. */
+struct listen_row *listen_table_row(struct listen_table *l, const struct address *a);
 
 /* Fills the listener part of a bundle for `slot`; the descriptors stay ours. */
 void listen_table_bundle(const struct listen_table *l, unsigned slot, struct bundle *b);

@@ -14,6 +14,7 @@
 #include "common/proctitle.h"
 #include "common/xmalloc.h"
 #include "master/daemon.h"
+#include "master/inherited.h"
 #include "master/lines.h"
 #include "master/process.h"
 #include "master/status.h"
@@ -76,7 +77,7 @@ static void on_signal(void *data, const struct signalfd_siginfo *info)
             supervise_drain(m);
         break;
     case SIGUSR2:
-        log_warn("signal USR2: this version cannot upgrade in place");
+        transaction_want(m, OPERATION_UPGRADE);
         break;
     }
 }
@@ -91,7 +92,7 @@ static void announce(const struct master *m)
 {
     struct buf text = { 0 };
 
-    if (m->now.source.path != NULL)
+    if (m->now.source.path != NULL || m->upgrade.is_ready_told)
         return;
     for (size_t i = 0; i < m->now.config->site_count; i++) {
         const struct site *site = &m->now.config->sites[i];
@@ -114,15 +115,28 @@ static void start_failed(struct master *m)
     ev_timer_stop(m->loop, &m->start_limit);
     lines_report(&m->start_errors, has_log_file(m));
     m->exit_code = EXIT_FAILED;
-    master_stop(m, true);
+    upgrade_tell_failure(&m->upgrade, &m->start_errors);
+    /* Where another master serves on, some workers may have accepted connections already. */
+    master_stop(m, !m->upgrade.is_heir);
+}
+
+void master_notify_ready(struct master *m)
+{
+    notify_send(&m->notify, "READY=1\nMAINPID=%d\nSTATUS=generation %llu, %u worker%s%s",
+                (int)getpid(), (unsigned long long)m->now.number, m->slot_count,
+                m->slot_count == 1 ? "" : "s", m->is_drained ? ", drained" : "");
 }
 
 static void start_done(struct master *m)
 {
     ev_timer_stop(m->loop, &m->start_limit);
     m->phase = PHASE_RUNNING;
+    atomic_store(&m->shared->generation, m->now.number);
     watchdog_start(m);
     announce(m);
+    if (m->upgrade.former_pid == 0) /* else nobody listens to us yet */
+        master_notify_ready(m);
+    notify_watch(&m->notify, m->loop);
     log_notice("ready: %u worker%s, generation %llu", m->slot_count, m->slot_count == 1 ? "" : "s",
                (unsigned long long)m->now.number);
     if (m->is_daemon)
@@ -148,7 +162,7 @@ void master_check_start(struct master *m)
     /* Failures wait for each other, so that the operator gets all of them. */
     if (is_complete && m->start_errors.n > 0)
         start_failed(m);
-    else if (is_complete)
+    else if (is_complete && !upgrade_tell_ready(m))
         start_done(m);
 }
 
@@ -166,6 +180,18 @@ void master_end(struct master *m)
     ev_break(m->loop, EVBREAK_ALL);
 }
 
+void master_end_if_done(struct master *m)
+{
+    if (m->phase > PHASE_RUNNING && list_is_empty(&m->processes) && !upgrade_is_ending(&m->upgrade))
+        master_end(m);
+}
+
+const char *master_end_words(const struct master *m)
+{
+    return m->upgrade.is_succeeded ? "the server was upgraded meanwhile: ask again"
+                                   : "the server is stopping";
+}
+
 void master_stop(struct master *m, bool is_fast)
 {
     enum phase phase = is_fast ? PHASE_STOPPING : PHASE_QUITTING;
@@ -174,9 +200,12 @@ void master_stop(struct master *m, bool is_fast)
         return;
     log_notice(is_fast ? "stopping" : "quitting: what is under way will be finished");
     m->phase = phase;
+    if (!m->upgrade.is_heir && !m->upgrade.is_succeeded)
+        notify_send(&m->notify, "STOPPING=1\nSTATUS=%s", is_fast ? "stopping" : "finishing");
     ev_timer_stop(m->loop, &m->start_limit);
     watchdog_stop(m);
     transaction_cancel(m);
+    upgrade_cancel(m);
     if (m->is_single) {
         if (is_fast || m->worker == NULL)
             master_end(m);
@@ -187,8 +216,7 @@ void master_stop(struct master *m, bool is_fast)
     supervise_end(m, is_fast);
     /* The workers have copies, with what is queued there; new clients are refused from here on. */
     listen_table_close(&m->listeners);
-    if (list_is_empty(&m->processes))
-        master_end(m);
+    master_end_if_done(m);
 }
 
 /* Many connections need many descriptors, and the default is from other days. */
@@ -236,7 +264,7 @@ static bool load(struct master *m, const struct args *args, struct buf *errors)
     if (m->now.config == NULL)
         return false;
     m->start_config = source_parse(&m->now.source, errors);
-    m->now.number = m->transaction.last_number = 1;
+    m->now.number = m->transaction.last_number = upgrade_generation(&m->upgrade);
     m->is_daemon = args->is_daemon_set ? args->is_daemon : m->start_config->daemon;
     m->slot_count = supervise_slots_of(m, &m->now);
     return m->start_config != NULL;
@@ -248,7 +276,8 @@ static bool open_pid_file(struct master *m, struct buf *errors)
     struct buf why = { 0 };
     enum pid_file_result result = PID_FILE_OK;
 
-    if (config->pid_file != NULL)
+    if (config->pid_file != NULL &&
+        !upgrade_take_pid_file(&m->upgrade, &m->pid_file, config->pid_file))
         result = pid_file_open(&m->pid_file, config->pid_file, &why);
     if (result == PID_FILE_FAILED && config->is_pid_file_default) {
         log_warn("%s (going on without it; `pid_file: off` says so)", buf_cstr(&why));
@@ -266,7 +295,8 @@ static bool open_control(struct master *m, struct buf *errors)
     struct buf why = { 0 };
     bool is_open = true;
 
-    if (config->control_socket != NULL)
+    if (config->control_socket != NULL &&
+        !control_take_over(&m->control, &m->upgrade.handoff, config->control_socket))
         is_open = control_open(&m->control, config->control_socket, &why);
     if (!is_open && config->is_control_socket_default) {
         log_warn("%s (going on without it; signals still work)", buf_cstr(&why));
@@ -275,6 +305,8 @@ static bool open_control(struct master *m, struct buf *errors)
     if (!is_open)
         buf_printf(errors, "%s\n", buf_cstr(&why));
     buf_fini(&why);
+    if (!m->upgrade.is_heir)
+        control_start(&m->control);
     return is_open;
 }
 
@@ -282,6 +314,9 @@ static bool open_listeners(struct master *m, struct buf *errors)
 {
     const struct config *config = m->now.config;
 
+    inherited_take(&m->listeners, &m->upgrade.handoff);
+    if (!inherited_take_given(&m->listeners, config, &m->activation, errors))
+        return false;
     if (!inboxes_prepare(&m->inboxes, config, m->slot_count, errors) ||
         !listen_table_prepare(&m->listeners, config, m->slot_count, PORT_PATIENCE_MS, errors))
         return false;
@@ -289,7 +324,23 @@ static bool open_listeners(struct master *m, struct buf *errors)
         listen_table_abort(&m->listeners);
         return false;
     }
-    listen_table_commit(&m->listeners);
+    if (m->upgrade.is_heir)
+        listen_table_commit_lent(&m->listeners);
+    else
+        listen_table_commit(&m->listeners);
+    return true;
+}
+
+static bool open_shared(struct master *m, struct buf *errors)
+{
+    if (upgrade_take_shared(m))
+        return true;
+    m->shared = shared_new(&m->shared_fd);
+    if (m->shared == NULL) {
+        buf_printf(errors, "shared memory for the counters: %s\n", strerror(errno));
+        return false;
+    }
+    m->bank = shared_bank(m->shared, 0);
     return true;
 }
 
@@ -310,12 +361,8 @@ static bool open_all(struct master *m, struct buf *errors)
         return false;
     if (!open_listeners(m, errors) || !open_control(m, errors))
         return false;
-    m->shared = shared_new(&m->shared_fd);
-    if (m->shared == NULL) {
-        buf_printf(errors, "shared memory for the counters: %s\n", strerror(errno));
+    if (!open_shared(m, errors))
         return false;
-    }
-    atomic_store(&m->shared->generation, m->now.number);
     if (signals_open(&m->signals, m->loop, master_signals, on_signal, m) == 0)
         return true;
     buf_printf(errors, "signalfd: %s\n", strerror(errno));
@@ -369,7 +416,9 @@ static struct master *master_new(const struct args *args)
     m->signals.io.fd = -1;
     m->pid_file = PID_FILE_NONE;
     inboxes_init(&m->inboxes);
+    notify_init(&m->notify);
     control_init(&m->control, m);
+    upgrade_init(&m->upgrade, m, args->argv);
     transaction_init(m);
     supervise_init(m);
     adoption_init(m);
@@ -392,6 +441,9 @@ void master_fini(struct master *m)
     listen_table_fini(&m->listeners);
     inboxes_fini(&m->inboxes);
     pid_file_close(&m->pid_file);
+    upgrade_fini(&m->upgrade);
+    notify_fini(&m->notify);
+    activation_fini(&m->activation);
     shared_free(&m->shared, &m->shared_fd);
     worker_setup_fini(&m->setup);
     edition_fini(&m->now);
@@ -408,7 +460,10 @@ static bool start(struct master *m, const struct args *args, struct buf *errors)
 
     sigaction(SIGPIPE, &ignore, NULL);
     log_init(m->now.config->log_level, 0);
-    if (m->is_daemon && (m->ready_fd = daemon_fork()) < 0) {
+    upgrade_take_stderr(&m->upgrade);
+    if (m->is_daemon && m->upgrade.is_heir)
+        daemon_leave_folder();
+    else if (m->is_daemon && (m->ready_fd = daemon_fork()) < 0) {
         buf_printf(errors, "going to the background: %s\n", strerror(errno));
         return false;
     }
@@ -418,6 +473,7 @@ static bool start(struct master *m, const struct args *args, struct buf *errors)
         buf_printf(errors, "no event loop: epoll failed\n");
         return false;
     }
+    notify_open(&m->notify);
     proctitle_set("remuda: master process %s", source_name(&m->now.source));
     return open_all(m, errors) && become_worker(m, errors);
 }
@@ -428,10 +484,13 @@ int master_run(const struct args *args)
     struct buf errors = { 0 };
     int exit_code = EXIT_FAILED;
 
+    activation_take(&m->activation);
+    upgrade_take(&m->upgrade);
     if (!load(m, args, &errors)) {
         fputs(buf_cstr(&errors), stderr);
     } else if (!start(m, args, &errors)) {
         lines_report(&errors, has_log_file(m));
+        upgrade_tell_failure(&m->upgrade, &errors);
         m->exit_code = EXIT_FAILED;
         close_all(m);
     } else {

@@ -20,15 +20,18 @@
 #include "common/shared.h"
 #include "config/config.h"
 #include "master/adoption.h"
+#include "master/activation.h"
 #include "master/args.h"
 #include "master/backoff.h"
 #include "master/control.h"
 #include "master/edition.h"
 #include "master/inboxes.h"
 #include "master/listen_table.h"
+#include "master/notify.h"
 #include "master/pid_file.h"
 #include "master/signals.h"
 #include "master/transaction.h"
+#include "master/upgrade.h"
 #include "master/watchdog.h"
 #include "master/worker_setup.h"
 
@@ -69,14 +72,18 @@ struct master {
     struct worker_setup setup;   /* of workers that start now */
     struct listen_table listeners;
     struct inboxes inboxes;
+    struct activation activation;
     struct pid_file pid_file;
     struct shared *shared; /* owned */
     int shared_fd;
+    struct shared_slot *bank; /* the slots in it that are ours */
 
     struct signals signals;
     struct transaction transaction;
     ev_timer watchdog;
     struct control control;
+    struct upgrade upgrade;
+    struct notify notify;
 
     struct slot slots[CONFIG_WORKERS_MAX];
     unsigned slot_count;   /* slots that should have a worker */
@@ -92,6 +99,11 @@ void master_stop(struct master *m, bool is_fast);
 
 /* Nothing is left to wait for: the loop ends, or does not begin. */
 void master_end(struct master *m);
+/* The same, if the server was told to end and nobody is left. */
+void master_end_if_done(struct master *m);
+
+/* Why nothing is done any more: it stops, or another has taken its place. */
+const char *master_end_words(const struct master *m);
 
 /* A worker became ready, failed or ended: is the start complete, or has it failed? */
 void master_check_start(struct master *m);
@@ -99,6 +111,9 @@ void master_add_start_error(struct master *m, const char *line);
 
 /* A daemon's standard streams, to its error log as it is now. */
 void master_redirect(const struct master *m);
+
+/* READY=1 to the service manager: after the start, and after each reload. */
+void master_notify_ready(struct master *m);
 
 /* Releases memory and descriptors, and nothing outside the process: children do it too. */
 void master_fini(struct master *m);

@@ -100,8 +100,19 @@ enum pid_file_result pid_file_open(struct pid_file *f, const char *path, struct 
     }
     if (!write_pid(fd))
         return failed(fd, path, why);
-    *f = (struct pid_file){ fd, xstrdup(path) };
+    *f = (struct pid_file){ fd, xstrdup(path), false };
     return PID_FILE_OK;
+}
+
+struct pid_file pid_file_take(int fd, struct str path)
+{
+    return (struct pid_file){ fd, str_dup(path), true };
+}
+
+bool pid_file_own(struct pid_file *f)
+{
+    f->is_lent = false;
+    return f->fd < 0 || write_pid(f->fd);
 }
 
 void pid_file_close(struct pid_file *f)
@@ -115,7 +126,7 @@ void pid_file_close(struct pid_file *f)
 void pid_file_remove(struct pid_file *f)
 {
     /* Before the lock goes, so that it is never another master's file. */
-    if (f->fd >= 0 && is_still_there(f->fd, f->path))
+    if (f->fd >= 0 && !f->is_lent && is_still_there(f->fd, f->path))
         unlink(f->path);
     pid_file_close(f);
 }

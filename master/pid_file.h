@@ -14,11 +14,12 @@
 #include "common/buf.h"
 
 struct pid_file {
-    int fd;     /* owned, holds the lock; -1: none */
-    char *path; /* owned; NULL: none */
+    int fd;       /* owned, holds the lock; -1: none */
+    char *path;   /* owned; NULL: none */
+    bool is_lent; /* another master's still: not ours to unlink */
 };
 
-#define PID_FILE_NONE ((struct pid_file){ -1, NULL })
+#define PID_FILE_NONE ((struct pid_file){ -1, NULL, false })
 
 enum pid_file_result {
     PID_FILE_OK,
@@ -29,10 +30,17 @@ enum pid_file_result {
 /* Creates or takes over the file, locks it and writes our pid. */
 enum pid_file_result pid_file_open(struct pid_file *f, const char *path, struct buf *why);
 
-/* Gives up our descriptor; the file stays. For workers. */
+/*
+ * An upgrade: the lock passes with the open file. It is lent, and the former master's pid stands in
+ * it, until pid_file_own() writes ours. False: errno.
+ */
+struct pid_file pid_file_take(int fd, struct str path);
+bool pid_file_own(struct pid_file *f);
+
+/* Gives up our descriptor; the file stays. For workers, and for a master that was succeeded. */
 void pid_file_close(struct pid_file *f);
 
-/* Unlinks it and lets go of the lock. */
+/* Unlinks it, unless it is lent, and lets go of the lock. */
 void pid_file_remove(struct pid_file *f);
 
 /* The pid of the master that holds the lock; 0: nobody does; -1: somebody, the pid unreadable. */

@@ -126,6 +126,7 @@ static void start_inside(struct process *p, struct bundle *b, int channel_fd)
                                  .slot_count = 1,
                                  .channel_fd = channel_fd,
                                  .shared = m->shared,
+                                 .slots = m->bank,
                                  .bundle = b,
                                  .is_single = true };
 

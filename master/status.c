@@ -19,10 +19,20 @@ static void add_duration(struct buf *out, uint64_t s)
     buf_printf(out, "%llus", (unsigned long long)(s % 60));
 }
 
+/* Since the first master: an upgrade counts in another bank. */
+static uint64_t slot_sum(const struct master *m, unsigned slot, enum counter c)
+{
+    uint64_t sum = 0;
+
+    for (unsigned bank = 0; bank < SHARED_BANKS; bank++)
+        sum += counter_read(&shared_bank(m->shared, bank)[slot], c);
+    return sum;
+}
+
 static void add_process(const struct master *m, const struct process *p, struct buf *out)
 {
     static const char *const states[] = { "starting", "serving", "leaving" };
-    const struct shared_slot *shared = &m->shared->slots[p->slot];
+    const struct shared_slot *shared = &m->bank[p->slot];
     uint64_t accepted = counter_read(shared, COUNTER_CONNECTIONS_ACCEPTED);
     uint64_t closed = counter_read(shared, COUNTER_CONNECTIONS_CLOSED);
     double up = ev_time() - p->started_at;
@@ -34,7 +44,7 @@ static void add_process(const struct master *m, const struct process *p, struct 
     if (m->slots[p->slot].process == p)
         buf_printf(out, ", %llu connections, %llu requests",
                    (unsigned long long)(accepted > closed ? accepted - closed : 0),
-                   (unsigned long long)counter_read(shared, COUNTER_REQUESTS));
+                   (unsigned long long)slot_sum(m, p->slot, COUNTER_REQUESTS));
     if (m->slots[p->slot].process == p && inboxes_has(&m->inboxes, p->slot))
         buf_printf(out, ", %llu handed over, %llu taken over",
                    (unsigned long long)counter_read(shared, COUNTER_CONNECTIONS_HANDED_OVER),

@@ -42,7 +42,7 @@ static void start_worker(struct master *m, unsigned number)
             wait_for_respawn(m, slot, backoff_next(&slot->backoff, 0));
         return;
     }
-    atomic_store(&m->shared->slots[number].pid, slot->process->pid);
+    atomic_store(&m->bank[number].pid, slot->process->pid);
     log_notice("worker %u started, pid %d", number + 1, (int)slot->process->pid);
 }
 
@@ -76,7 +76,7 @@ static void close_unused_inboxes(struct master *m)
 {
     for (unsigned i = m->slot_count; i < CONFIG_WORKERS_MAX && !transaction_is_deciding(m); i++)
         if (inboxes_has(&m->inboxes, i) && !has_process(m, i))
-            inboxes_close_slot(&m->inboxes, m->shared, i);
+            inboxes_close_slot(&m->inboxes, m->bank, i);
 }
 
 void supervise_fill(struct master *m)
@@ -146,7 +146,7 @@ static void take_place_back(struct master *m, struct slot *slot, const struct pr
 
     slot->process = slot->retiring;
     slot->retiring = NULL;
-    atomic_store(&m->shared->slots[heir->slot].pid, slot->process->pid);
+    atomic_store(&m->bank[heir->slot].pid, slot->process->pid);
     snprintf(line, sizeof(line), "the new worker %u ended before it was ready", heir->slot + 1);
     transaction_add_error(m, heir->failure[0] != '\0' ? heir->failure : line);
 }
@@ -237,21 +237,6 @@ static void replace(struct master *m, struct process *p)
     }
 }
 
-/*
- * Nobody else writes there now. What a crashed worker had open was closed by the kernel; what it was
- * handed and had not taken waits in the inbox, and stays `assigned`.
- */
-static void clear_slot(struct shared_slot *slot)
-{
-    uint64_t accepted = counter_read(slot, COUNTER_CONNECTIONS_ACCEPTED);
-
-    counter_add(slot, COUNTER_CONNECTIONS_CLOSED,
-                accepted - counter_read(slot, COUNTER_CONNECTIONS_CLOSED));
-    atomic_store(&slot->pid, 0);
-    atomic_store(&slot->takes, 0);
-    atomic_store(&slot->open, 0);
-}
-
 static void take_ended(struct master *m, struct process *p, int status)
 {
     struct slot *slot = &m->slots[p->slot];
@@ -265,8 +250,9 @@ static void take_ended(struct master *m, struct process *p, int status)
         replace(m, p);
     else if (slot->retiring == p)
         slot->retiring = NULL;
+    /* What it was handed and had not taken waits in the inbox, and stays `assigned`. */
     if (slot->process == NULL)
-        clear_slot(&m->shared->slots[p->slot]);
+        shared_leave_slot(m->shared, &m->bank[p->slot]);
     adoption_forget(m, p);
     process_free(p, m->loop);
 }
@@ -292,6 +278,8 @@ void supervise_reap(struct master *m)
 
         if (p != NULL)
             take_ended(m, p, status);
+        else
+            upgrade_reap(m, pid, status);
     }
     transaction_advance(m);
     /* At the start there is no second try: what kills a worker then, the operator must know. */
@@ -299,8 +287,7 @@ void supervise_reap(struct master *m)
         master_check_start(m);
     else
         supervise_fill(m);
-    if (m->phase > PHASE_RUNNING && list_is_empty(&m->processes))
-        master_end(m);
+    master_end_if_done(m);
 }
 
 void supervise_on_serving(struct process *p)

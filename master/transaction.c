@@ -20,7 +20,14 @@ static const struct {
     [OPERATION_RELOAD] = { "reload", reload_begin, reload_advance, reload_expired },
     [OPERATION_SET_WORKERS] = { "set workers", reload_begin, reload_advance, reload_expired },
     [OPERATION_REOPEN] = { "reopen", reopen_begin, reopen_advance, reopen_expired },
+    [OPERATION_UPGRADE] = { "upgrade", upgrade_begin, upgrade_advance, upgrade_expired },
 };
+
+/* Of the config, or of the number of workers in it. */
+static bool is_reload(enum operation operation)
+{
+    return operation == OPERATION_RELOAD || operation == OPERATION_SET_WORKERS;
+}
 
 static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -57,6 +64,8 @@ static void start_wanted(struct master *m)
         t->operation = (enum operation)i;
         t->errors.n = t->notes.n = t->rolled.n = 0;
         control_begin(&m->control, t->operation);
+        if (is_reload(t->operation))
+            notify_reloading(&m->notify);
         operations[i].begin(m);
     }
 }
@@ -184,23 +193,30 @@ void transaction_end(struct master *m, bool is_ok, const char *text)
     t->step = STEP_IDLE;
     worker_setup_fini(&t->setup);
     log_result(m, is_ok, text);
-    if (t->operation != OPERATION_REOPEN) {
+    if (is_reload(t->operation)) {
         t->result.n = 0;
         buf_printf(&t->result, "%s%s", is_ok ? "" : "failed: ", text);
         t->result_at = time(NULL);
+        if (m->phase == PHASE_RUNNING)
+            master_notify_ready(m); /* as it is now, be it the new config or the old */
     }
     control_answer(&m->control, t->operation, is_ok, text);
     supervise_fill(m);
 }
 
+void transaction_forget_wanted(struct master *m)
+{
+    memset(m->transaction.is_wanted, 0, sizeof(m->transaction.is_wanted));
+}
+
 void transaction_cancel(struct master *m)
 {
     struct transaction *t = &m->transaction;
-    static const char text[] = "the server is stopping";
+    const char *text = master_end_words(m);
 
-    memset(t->is_wanted, 0, sizeof(t->is_wanted));
+    transaction_forget_wanted(m);
     if (t->step != STEP_IDLE) {
-        if (t->operation != OPERATION_REOPEN)
+        if (is_reload(t->operation))
             reload_cancel(m);
         transaction_end(m, false, text);
     }

@@ -1,5 +1,6 @@
 /*
- * transaction - reload, set workers and reopen: questions put to all workers, one operation at a time.
+ * transaction - reload, set workers, reopen and upgrade: one operation at a time. All but the last
+ * are questions put to all workers; for that one see upgrade.h.
  *
  * A reload is a two-phase commit. The master checks the new config and opens what it needs; each
  * worker builds the new generation beside the old; on all-ready everybody switches, else nobody.
@@ -27,7 +28,13 @@
 struct master;
 struct process;
 
-enum operation { OPERATION_RELOAD, OPERATION_SET_WORKERS, OPERATION_REOPEN, OPERATION_COUNT };
+enum operation {
+    OPERATION_RELOAD,
+    OPERATION_SET_WORKERS,
+    OPERATION_REOPEN,
+    OPERATION_UPGRADE,
+    OPERATION_COUNT
+};
 
 enum step {
     STEP_IDLE,
@@ -35,7 +42,8 @@ enum step {
     STEP_COMMITTING,
     STEP_FILLING,
     STEP_ROLLING,
-    STEP_REOPENING
+    STEP_REOPENING,
+    STEP_UPGRADING
 };
 
 struct transaction {
@@ -71,6 +79,9 @@ void transaction_advance(struct master *m);
 
 /* PREPARING or COMMITTING: a worker started now would miss the outcome. */
 bool transaction_is_deciding(const struct master *m);
+
+/* What was wanted is another server's to do. Who waits for it hears of that at the end. */
+void transaction_forget_wanted(struct master *m);
 
 /* The server ends: drops the running one, and everybody who waits hears so. */
 void transaction_cancel(struct master *m);

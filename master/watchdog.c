@@ -35,7 +35,7 @@ static bool is_anybody_waiting(const struct master *m, unsigned slot)
 static void begin(struct master *m, struct process *p, struct watched *w, uint64_t now)
 {
     w->stuck_since_ms = now;
-    atomic_store(&m->shared->slots[p->slot].is_stuck, true);
+    atomic_store(&m->bank[p->slot].is_stuck, true);
     log_warn("worker %u (pid %d) does nothing for %llu ms%s", p->slot + 1, (int)p->pid,
              (unsigned long long)(now - w->heartbeat),
              m->slot_count > 1 ? ": a sibling accepts its connections" : "");
@@ -48,7 +48,7 @@ static void end(struct master *m, struct process *p, struct watched *w, uint64_t
         log_notice("worker %u (pid %d) goes on, after %llu ms", p->slot + 1, (int)p->pid,
                    (unsigned long long)(now - w->stuck_since_ms));
     w->stuck_since_ms = 0;
-    atomic_store(&m->shared->slots[p->slot].is_stuck, false);
+    atomic_store(&m->bank[p->slot].is_stuck, false);
     w->is_aborted = false;
     adoption_end(m, p->slot);
 }
@@ -73,7 +73,7 @@ static void put_down(struct master *m, struct process *p, struct watched *w, uin
 static void look_at(struct master *m, struct process *p, uint64_t now)
 {
     struct watched *w = &m->slots[p->slot].watched;
-    uint64_t heartbeat = atomic_load(&m->shared->slots[p->slot].heartbeat_ms);
+    uint64_t heartbeat = atomic_load(&m->bank[p->slot].heartbeat_ms);
     bool is_still = heartbeat == w->heartbeat && heartbeat != 0, was_waiting = w->was_waiting;
 
     w->heartbeat = heartbeat;

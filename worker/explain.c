@@ -421,6 +421,7 @@ bool explain(struct bundle *bundle, const struct explain_request *ask, FILE *out
 
     *why = NULL;
     heritage.shared = shared_new(&memfd);
+    heritage.slots = heritage.shared != NULL ? heritage.shared->slots : NULL;
     if (loop != NULL && heritage.shared != NULL && channel_open(&ours, &heritage.channel_fd) == 0)
         w = worker_new(loop, &heritage);
     if (w != NULL) {

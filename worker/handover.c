@@ -68,7 +68,7 @@ static int choose(const struct worker *w, bool is_full)
     if (own < HANDOVER_FLOOR && !is_full)
         return HANDOVER_NOT;
     for (size_t i = 0; i < h->peer_count; i++)
-        loads[i] = load_of(w, &w->shared->slots[h->peers[i].slot]);
+        loads[i] = load_of(w, &w->slots[h->peers[i].slot]);
     return handover_choose(loads, h->peer_count, own, (uint32_t)w->gen->config->worker_connections,
                            is_full);
 }
@@ -99,7 +99,7 @@ static void write_message(struct inbox_message *m, const struct listener *l, con
 static bool give_to(struct worker *w, const struct bundle_peer *to, const struct inbox_message *m,
                     int fd, uint64_t generation)
 {
-    struct shared_slot *s = &w->shared->slots[to->slot];
+    struct shared_slot *s = &w->slots[to->slot];
     uint64_t takes;
 
     if (atomic_load_explicit(&s->assigned, memory_order_relaxed) <= 0)
@@ -138,7 +138,7 @@ static const struct bundle_peer *choose_heir(const struct worker *w, unsigned sl
     unsigned least = 0;
 
     for (size_t i = 0; i < h->peer_count; i++) {
-        const struct shared_slot *s = &w->shared->slots[h->peers[i].slot];
+        const struct shared_slot *s = &w->slots[h->peers[i].slot];
         unsigned load = slot_load(s);
 
         if (h->peers[i].slot >= slot_end || is_stuck(w, s) || atomic_load(&s->takes) == 0 ||
@@ -191,7 +191,7 @@ static void take(struct inbox_taker *t, const struct inbox_message *m, int fd)
     acceptor_serve(w, m, fd);
     w->handover.is_taking = false;
     /* Only now: it was counted all the time. */
-    atomic_fetch_sub(&w->shared->slots[t->slot].assigned, 1);
+    atomic_fetch_sub(&w->slots[t->slot].assigned, 1);
 }
 
 /* One connection. False: there is none, or no place for it. */

@@ -45,6 +45,7 @@ struct worker {
     bool is_single, is_quitting;
     unsigned heirs_end; /* quitting: idle connections move to siblings in slots below it */
     struct shared *shared;
+    struct shared_slot *slots;    /* the bank of it that our siblings use */
     struct shared_slot *counters; /* this worker's own */
 
     /* generations */

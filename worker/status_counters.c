@@ -18,11 +18,10 @@ struct figures {
 };
 
 /* All slots: those of workers that a reload took away keep what they had counted. */
-static void add_up(const struct shared *shared, struct figures *f)
+static void add_bank(const struct shared_slot *slots, struct figures *f)
 {
-    *f = (struct figures){ .workers = 0 };
     for (unsigned slot = 0; slot < SHARED_SLOTS_MAX; slot++) {
-        const struct shared_slot *s = &shared->slots[slot];
+        const struct shared_slot *s = &slots[slot];
 
         /* A slot that never had a worker lies behind the last one that did. */
         if (atomic_load_explicit(&s->generation, memory_order_relaxed) == 0)
@@ -31,6 +30,13 @@ static void add_up(const struct shared *shared, struct figures *f)
         for (int c = 0; c < (int)COUNTER_COUNT; c++)
             f->sums[c] += counter_read(s, (enum counter)c);
     }
+}
+
+static void add_up(const struct shared *shared, struct figures *f)
+{
+    *f = (struct figures){ .workers = 0 };
+    for (unsigned bank = 0; bank < SHARED_BANKS; bank++)
+        add_bank(&shared->slots[bank * SHARED_SLOTS_MAX], f);
 }
 
 static void write_figure(struct buf *out, bool is_json, const char *name, uint64_t value)

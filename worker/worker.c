@@ -550,7 +550,8 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     w->slot = heritage->slot;
     w->is_single = heritage->is_single;
     w->shared = heritage->shared;
-    w->counters = &heritage->shared->slots[heritage->slot];
+    w->slots = heritage->slots;
+    w->counters = &w->slots[heritage->slot];
     w->channel_fd = heritage->channel_fd;
     w->error_log_fd = -1;
     list_init(&w->listeners);

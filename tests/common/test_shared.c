@@ -1,6 +1,7 @@
 #include "common/shared.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -16,7 +17,8 @@ Test(shared, starts_zeroed_and_dated)
     cr_expect_leq(s->started_at, (uint64_t)time(NULL));
     cr_expect_gt(s->started_at, (uint64_t)time(NULL) - 10);
     for (int i = 0; i < COUNTER_COUNT; i++)
-        cr_expect_eq(counter_read(&s->slots[SHARED_SLOTS_MAX - 1], (enum counter)i), 0);
+        cr_expect_eq(counter_read(&s->slots[SHARED_BANKS * SHARED_SLOTS_MAX - 1], (enum counter)i),
+                     0);
     shared_free(&s, &fd);
     cr_expect_null(s);
     cr_expect_eq(fd, -1);
@@ -57,6 +59,47 @@ Test(shared, shows_the_master_what_a_child_counted_even_after_its_death)
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     cr_expect_eq(counter_read(&s->slots[1], COUNTER_REQUESTS), 42);
     cr_expect_eq(counter_read(&s->slots[0], COUNTER_REQUESTS), 0);
+    shared_free(&s, &fd);
+}
+
+Test(shared, is_opened_by_another_that_agrees_about_its_layout)
+{
+    int fd = -1, copy;
+    struct shared *s = shared_new(&fd), *again;
+
+    cr_assert_not_null(s);
+    counter_add(&shared_bank(s, 1)[2], COUNTER_REQUESTS, 7);
+    copy = dup(fd);
+    again = shared_open(copy);
+    cr_assert_not_null(again);
+    cr_expect_eq(counter_read(&again->slots[SHARED_SLOTS_MAX + 2], COUNTER_REQUESTS), 7);
+    shared_free(&again, &copy);
+
+    s->layout++;
+    cr_expect_null(shared_open(fd));
+    cr_expect_eq(errno, EPROTO);
+    s->layout--;
+    cr_assert_eq(ftruncate(fd, 4096), 0);
+    cr_expect_null(shared_open(fd), "it is shorter than ours");
+    cr_expect_eq(errno, EPROTO);
+    shared_free(&s, &fd);
+}
+
+Test(shared, closes_what_a_slot_had_open_and_keeps_what_it_counted)
+{
+    int fd = -1;
+    struct shared *s = shared_new(&fd);
+    struct shared_slot *slot = shared_bank(s, 0);
+
+    counter_add(slot, COUNTER_CONNECTIONS_ACCEPTED, 5);
+    counter_add(slot, COUNTER_CONNECTIONS_CLOSED, 2);
+    slot->pid = 1;
+    slot->open = 3;
+    slot->takes = 1;
+    shared_leave_slot(s, slot);
+    cr_expect_eq(counter_read(slot, COUNTER_CONNECTIONS_CLOSED), 5);
+    cr_expect_eq(counter_read(slot, COUNTER_CONNECTIONS_ACCEPTED), 5);
+    cr_expect_eq(slot->pid + (int)slot->open + (int)slot->takes, 0);
     shared_free(&s, &fd);
 }
 

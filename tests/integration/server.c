@@ -48,9 +48,11 @@ const char *server_path(const struct server *s, const char *name)
 }
 
 /* Beside the running test binary; the repository is where the tests are started from. */
+static char binary_path[PATH_MAX];
+
 const char *server_binary(void)
 {
-    static char path[PATH_MAX];
+    char *path = binary_path;
     const char *named = getenv("REMUDA");
     char self[PATH_MAX - 16] = "", *slash;
 
@@ -60,9 +62,20 @@ const char *server_binary(void)
         return path;
     if (readlink("/proc/self/exe", self, sizeof(self) - 1) > 0) {
         slash = strrchr(self, '/');
-        snprintf(path, sizeof(path), "%.*s/remuda", (int)(slash - self), self);
+        snprintf(path, sizeof(binary_path), "%.*s/remuda", (int)(slash - self), self);
     }
     return path;
+}
+
+void server_copy_binary(const struct server *s)
+{
+    struct buf b = file_read(server_binary());
+
+    cr_assert(b.n > 0, "%s cannot be read", server_binary());
+    server_bytes(s, "remuda", b.p, b.n);
+    buf_fini(&b);
+    snprintf(binary_path, sizeof(binary_path), "%s/remuda", s->dir);
+    cr_assert(chmod(binary_path, 0755) == 0);
 }
 
 const char *server_ctl(void)

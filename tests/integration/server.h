@@ -115,6 +115,8 @@ void server_reload(const struct server *s, const char *config);
 
 /* The binary: $REMUDA, else "remuda" beside the test binary. */
 const char *server_binary(void);
+/* From here on the binary is a copy of it in the server's folder, which a test may replace. */
+void server_copy_binary(const struct server *s);
 /* A TCP port that is free now, outside of the range that the kernel gives to clients. */
 unsigned server_free_port(void);
 /* The tree's scripts/remudactl, absolute. */

@@ -196,6 +196,28 @@ Test(process, finishes_what_is_under_way_on_quit)
     server_close(&s);
 }
 
+Test(process, answers_a_busy_client_once_more_on_quit)
+{
+    struct response r;
+    struct client c;
+    struct server s;
+
+    server_open(&s);
+    server_start(&s, "");
+    client_open(&c, &s);
+    cr_assert(serves(&c));
+    server_signal(&s, SIGQUIT);
+    cr_assert(server_wait_log(&s, 0, "quitting", DEADLINE_MS));
+    pause_ms(200); /* every worker has heard of it */
+    cr_expect(client_ask(&c, &r, "GET", "/", NULL), "%s", r.failure);
+    cr_expect_eq(r.status, 200);
+    cr_expect(response_field_is(&r, "Connection", "close"));
+    response_fini(&r);
+    client_close(&c);
+    cr_expect_eq(server_wait_exit(&s, DEADLINE_MS), 0);
+    server_close(&s);
+}
+
 Test(process, ends_a_graceful_stop_in_time)
 {
     struct client busy;

@@ -121,7 +121,7 @@ Test(inboxes, pass_on_what_waits_in_a_slot_that_goes)
     for (m.number = 1; m.number <= 3; m.number++)
         cr_assert_eq(inbox_give(boxes.slots[1].give_fd, &m, STDOUT_FILENO), 0);
     atomic_store(&shared->slots[1].assigned, 3);
-    inboxes_close_slot(&boxes, shared, 1);
+    inboxes_close_slot(&boxes, shared->slots, 1);
     cr_expect_eq(atomic_load(&shared->slots[0].assigned), 3);
     cr_expect_eq(atomic_load(&shared->slots[1].assigned), 0);
     cr_expect_eq(boxes.slots[1].give_fd, -1);
@@ -130,7 +130,7 @@ Test(inboxes, pass_on_what_waits_in_a_slot_that_goes)
         cr_expect_eq(m.number, i);
         close(fd);
     }
-    inboxes_close_slot(&boxes, shared, 1); /* nothing is there any more, which is fine */
+    inboxes_close_slot(&boxes, shared->slots, 1); /* nothing is there any more, which is fine */
     shared_free(&shared, &memfd);
 }
 

@@ -126,6 +126,24 @@ Test(pid_file, leaves_a_file_alone_that_took_its_place)
     buf_fini(&why);
 }
 
+Test(pid_file, passes_with_its_lock_to_an_heir)
+{
+    struct pid_file f, heir, other;
+    struct buf why = { 0 };
+
+    cr_assert_eq(pid_file_open(&f, path, &why), PID_FILE_OK);
+    heir = pid_file_take(dup(f.fd), str_of(path));
+    pid_file_remove(&heir);
+    cr_expect_eq(access(path, F_OK), 0, "what is lent stays");
+    heir = pid_file_take(dup(f.fd), str_of(path));
+    pid_file_close(&f);
+    cr_expect_eq(pid_file_open(&other, path, &why), PID_FILE_TAKEN, "the lock has passed");
+    cr_expect(pid_file_own(&heir));
+    pid_file_remove(&heir);
+    cr_expect_eq(access(path, F_OK), -1);
+    buf_fini(&why);
+}
+
 Test(pid_file, makes_its_folder)
 {
     struct pid_file f = PID_FILE_NONE;
