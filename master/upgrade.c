@@ -82,7 +82,7 @@ void upgrade_init(struct upgrade *u, struct master *m, char **argv)
     for (size_t i = 0; i < count; i++)
         u->argv[i] = xstrdup(argv[i]);
     u->folder = getcwd(NULL, 0);
-    u->binary = find_binary(argv[0], u->folder);
+    u->binary = find_binary(count > 0 ? argv[0] : "", u->folder);
     ev_io_init(&u->line, on_line, -1, EV_READ);
     ev_io_init(&u->former, NULL, -1, EV_READ);
     ev_timer_init(&u->limit, on_limit, 0., 0.);
