@@ -33,6 +33,13 @@ def instruction(name: str) -> str:
     return re.findall(rf"^{name}\s+(.*)$", DOCKERFILE, re.MULTILINE)[-1].strip()
 
 
+def end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def may_unshare() -> bool:
     return os.geteuid() == 0 and subprocess.run(
         ["unshare", "--mount", "--pid", "--fork", "true"], stderr=subprocess.DEVNULL
@@ -75,7 +82,9 @@ class Image(unittest.TestCase):
         self.wait(lambda: "ready" in self.err.read_text())
         port = int(re.search(r"listening on 127\.0\.0\.1:(\d+)", self.err.read_text())[1])
         children = Path(f"/proc/{engine.pid}/task/{engine.pid}/children").read_text()
-        return engine, int(children.split()[0]), port
+        pid = int(children.split()[0])
+        self.addCleanup(end, pid)  # --kill-child does not outlive the change of its user
+        return engine, pid, port
 
     def wait(self, is_so) -> None:
         end = time.monotonic() + DEADLINE_S
