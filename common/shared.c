@@ -10,7 +10,7 @@
 #include "common/siphash.h"
 #include "common/str.h"
 
-enum { SHARED_VERSION = 1 };
+enum { SHARED_VERSION = 2 };
 
 const char *const counter_names[COUNTER_COUNT] = {
 #define COUNTER_NAME(name, word, help) [COUNTER_##name] = word,
@@ -44,6 +44,8 @@ struct shared *shared_new(int *memfd)
         errno = saved_errno;
         return NULL;
     }
+    /* A core file would have all of it, and untouched pages become real on the way. */
+    madvise(shared, sizeof(*shared), MADV_DONTDUMP);
     shared->layout = shared_layout();
     shared->started_at = (uint64_t)time(NULL);
     *memfd = fd;

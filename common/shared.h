@@ -13,10 +13,14 @@
 #define COMMON_SHARED_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/count.h"
+#include "common/flight.h"
 #include "common/limits.h"
+#include "common/series.h"
 
 enum { SHARED_SLOTS_MAX = 1024, SHARED_BANKS = 2 };
 
@@ -30,13 +34,8 @@ enum { SHARED_SLOTS_MAX = 1024, SHARED_BANKS = 2 };
     X(CONNECTIONS_CLOSED, "connections_closed", "connections closed, whatever the reason") \
     X(CONNECTIONS_EVICTED, "connections_evicted", "idle connections closed to make room")  \
     X(CONNECTIONS_TIMED_OUT, "connections_timed_out", "connections closed by a deadline")  \
-    X(REQUESTS, "requests", "requests answered")                                           \
     X(REQUESTS_RECALLED, "requests_recalled", "answered as before, without being parsed")  \
     X(RESPONSES_1XX, "responses_1xx", "interim responses")                                 \
-    X(RESPONSES_2XX, "responses_2xx", "responses with status 200 to 299")                  \
-    X(RESPONSES_3XX, "responses_3xx", "responses with status 300 to 399")                  \
-    X(RESPONSES_4XX, "responses_4xx", "responses with status 400 to 499")                  \
-    X(RESPONSES_5XX, "responses_5xx", "responses with status 500 to 599")                  \
     X(BYTES_RECEIVED, "bytes_received", "bytes read from clients")                         \
     X(BYTES_SENT, "bytes_sent", "bytes written to clients")                                \
     X(FILE_CACHE_HITS, "file_cache_hits", "look-ups answered from the open-file cache")    \
@@ -74,8 +73,12 @@ struct shared {
     _Atomic uint64_t generation; /* the newest committed config generation */
     _Atomic uint64_t respawns;   /* workers started in place of one that died */
     struct shared_slot slots[SHARED_BANKS * SHARED_SLOTS_MAX]; /* see shared_bank() */
+    struct flight flights[SHARED_BANKS * SHARED_SLOTS_MAX];    /* of the same slots */
+    struct series series;                                      /* likewise */
     struct limits limits;                                      /* large, mostly never touched */
 };
+
+_Static_assert(SERIES_SLOTS == SHARED_BANKS * SHARED_SLOTS_MAX, "a record for each slot");
 
 /* A new zeroed block in a memfd; its pages are allocated when a slot is first used. NULL: errno. */
 struct shared *shared_new(int *memfd);
@@ -95,17 +98,27 @@ static inline struct shared_slot *shared_bank(struct shared *shared, unsigned ba
     return &shared->slots[bank * SHARED_SLOTS_MAX];
 }
 
+/* Its number over both banks, by which `flights` and `series` have what is its own. */
+static inline unsigned shared_number(const struct shared *shared, const struct shared_slot *slot)
+{
+    return (unsigned)(slot - shared->slots);
+}
+
+/* Whether it ever had a worker; those that did come first in a bank. */
+static inline bool shared_was_used(const struct shared_slot *slot)
+{
+    return atomic_load_explicit(&slot->generation, memory_order_relaxed) != 0;
+}
+
 /* Nobody uses the slot any more: what its last worker had open is closed, its counters stay. */
 void shared_leave_slot(struct shared *shared, struct shared_slot *slot);
 
 void shared_free(struct shared **shared, int *memfd);
 
-/* Single writer: a plain load and store, no locked instruction. */
+/* Single writer. */
 static inline void counter_add(struct shared_slot *slot, enum counter c, uint64_t n)
 {
-    uint64_t was = atomic_load_explicit(&slot->counters[c], memory_order_relaxed);
-
-    atomic_store_explicit(&slot->counters[c], was + n, memory_order_relaxed);
+    count_add(&slot->counters[c], n);
 }
 
 /* Connections that its worker has or is about to have. */

@@ -19,6 +19,7 @@
 #include "master/process.h"
 #include "master/status.h"
 #include "master/supervise.h"
+#include "worker/route_series.h"
 #include "worker/worker.h"
 
 /* A port that the last server is just letting go of is waited for so long. */
@@ -331,6 +332,17 @@ static bool open_listeners(struct master *m, struct buf *errors)
     return true;
 }
 
+void master_name_series(struct master *m, const struct config *config)
+{
+    size_t without = route_series_add(&m->shared->series, config);
+
+    if (without > 0)
+        log_notice(
+            "%zu routes are counted together, as \"other\": there is room for the figures of "
+            "%d, those of former configs among them",
+            without, SERIES_NAMES_MAX);
+}
+
 static bool open_shared(struct master *m, struct buf *errors)
 {
     if (upgrade_take_shared(m))
@@ -363,6 +375,7 @@ static bool open_all(struct master *m, struct buf *errors)
         return false;
     if (!open_shared(m, errors))
         return false;
+    master_name_series(m, m->now.config);
     if (signals_open(&m->signals, m->loop, master_signals, on_signal, m) == 0)
         return true;
     buf_printf(errors, "signalfd: %s\n", strerror(errno));

@@ -115,6 +115,9 @@ void master_redirect(const struct master *m);
 /* READY=1 to the service manager: after the start, and after each reload. */
 void master_notify_ready(struct master *m);
 
+/* Before a worker hears of the config: what its routes are counted as. */
+void master_name_series(struct master *m, const struct config *config);
+
 /* Releases memory and descriptors, and nothing outside the process: children do it too. */
 void master_fini(struct master *m);
 

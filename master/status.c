@@ -20,13 +20,13 @@ static void add_duration(struct buf *out, uint64_t s)
 }
 
 /* Since the first master: an upgrade counts in another bank. */
-static uint64_t slot_sum(const struct master *m, unsigned slot, enum counter c)
+static uint64_t slot_requests(const struct master *m, unsigned slot)
 {
-    uint64_t sum = 0;
+    struct series_totals totals = { 0 };
 
     for (unsigned bank = 0; bank < SHARED_BANKS; bank++)
-        sum += counter_read(&shared_bank(m->shared, bank)[slot], c);
-    return sum;
+        series_add_all(&m->shared->series, bank * SHARED_SLOTS_MAX + slot, &totals);
+    return series_requests(&totals);
 }
 
 static void add_process(const struct master *m, const struct process *p, struct buf *out)
@@ -44,7 +44,7 @@ static void add_process(const struct master *m, const struct process *p, struct 
     if (m->slots[p->slot].process == p)
         buf_printf(out, ", %llu connections, %llu requests",
                    (unsigned long long)(accepted > closed ? accepted - closed : 0),
-                   (unsigned long long)slot_sum(m, p->slot, COUNTER_REQUESTS));
+                   (unsigned long long)slot_requests(m, p->slot));
     if (m->slots[p->slot].process == p && inboxes_has(&m->inboxes, p->slot))
         buf_printf(out, ", %llu handed over, %llu taken over",
                    (unsigned long long)counter_read(shared, COUNTER_CONNECTIONS_HANDED_OVER),

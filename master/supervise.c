@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "master/process.h"
 
 /* On top of worker_shutdown_timeout, in which a worker ends by itself. */
 enum { QUIT_GRACE_MS = 2000 };
+
+enum { FLIGHT_TOLD = 16 }; /* requests before the last one */
 
 static bool may_start(const struct master *m)
 {
@@ -220,6 +223,26 @@ static void log_end(struct process *p, int status)
     }
 }
 
+/* What it was doing, from the flight recorder, whatever ended it. */
+static void log_flight(const struct master *m, const struct process *p)
+{
+    const struct flight *flight = &m->shared->flights[shared_number(m->shared, &m->bank[p->slot])];
+    struct buf text = { 0 };
+    struct timespec now;
+    struct str rest;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    flight_describe(flight, (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec, FLIGHT_TOLD,
+                    &text);
+    rest = buf_str(&text);
+    while (rest.n > 0) {
+        struct str line = str_cut(&rest, '\n');
+
+        log_error("worker %u (pid %d): %.*s", p->slot + 1, (int)p->pid, STR_ARG(line));
+    }
+    buf_fini(&text);
+}
+
 static void replace(struct master *m, struct process *p)
 {
     struct slot *slot = &m->slots[p->slot];
@@ -243,6 +266,8 @@ static void take_ended(struct master *m, struct process *p, int status)
 
     process_read_rest(p);
     log_end(p, status);
+    if (WIFSIGNALED(status))
+        log_flight(m, p);
     limits_close_ledger(&m->shared->limits, p->pid);
     if (slot->process == p && slot->retiring != NULL && p->state == PROCESS_STARTING)
         take_place_back(m, slot, p);

@@ -1,5 +1,9 @@
 /*
- * account - what is counted and logged of each request that was answered.
+ * account - what is counted, recorded and logged of each request that was answered.
+ *
+ * Its latency runs from the turn of the loop in which its head was complete, so that it includes
+ * the wait behind others, to the moment when its connection was left alone again: its answer is with
+ * the kernel then. One look at the clock serves all requests of a pipeline.
  */
 #ifndef WORKER_ACCOUNT_H
 #define WORKER_ACCOUNT_H
@@ -7,15 +11,27 @@
 #include "worker/generation.h"
 #include "worker/internal.h"
 
-static inline void account_status(struct worker *w, unsigned status)
+/* `seen`: its entry in the flight recorder, or one that takes its place. */
+static inline void account_request(struct worker *w, struct series_record *series,
+                                   struct flight_entry *seen, unsigned status, uint64_t body_bytes)
 {
-    static const enum counter by_class[6] = {
-        COUNTER_RESPONSES_5XX, COUNTER_RESPONSES_1XX, COUNTER_RESPONSES_2XX,
-        COUNTER_RESPONSES_3XX, COUNTER_RESPONSES_4XX, COUNTER_RESPONSES_5XX,
-    };
+    struct unsettled *u = &w->unsettled[w->unsettled_count];
 
-    counter_add(w->counters, COUNTER_REQUESTS, 1);
-    counter_add(w->counters, by_class[status / 100 % 6], 1);
+    series_count(series, status, body_bytes);
+    u->series = series;
+    u->seen = seen;
+    seen->status = (uint16_t)status;
+    seen->body_bytes = body_bytes;
+    if (++w->unsettled_count == UNSETTLED_MAX)
+        account_settle(w);
+}
+
+/* The worker leaves a connection alone, or one has ended. */
+static inline void account_rest(struct worker *w)
+{
+    w->flight->current = 0;
+    if (w->unsettled_count > 0)
+        account_settle(w);
 }
 
 /* Where requests that went to `to` are logged; NULL: nowhere. */

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "config/config.h"
+#include "worker/account.h"
 #include "worker/acceptor.h"
 #include "worker/generation.h"
 #include "worker/internal.h"
@@ -137,6 +138,7 @@ void conn_close(struct conn **cp, enum close_reason reason)
     c->close_reason = (uint8_t)reason;
     c->protocol->end(c);
     assert(c->x == NULL);
+    account_rest(w);
     out_free(&c->out);
     free(c->kept);
     c->kept = NULL;
@@ -411,6 +413,9 @@ static void drive(struct conn *c, bool is_readable)
     }
     load_input(c);
     w->driven = c;
+    if (c->x != NULL)
+        c->x->flight = flight_resume(w->flight, c->x->flight, &c->peer,
+                                     (struct str){ c->x->head, c->x->head_n }, c->x->began_ns);
     outcome = is_readable ? read_more(c) : GO_ON;
     while (outcome == GO_ON)
         outcome = advance(c);
@@ -421,6 +426,7 @@ static void drive(struct conn *c, bool is_readable)
         out_clear(w->out);
         return;
     }
+    account_rest(w);
     if (!c->is_lingering)
         keep_input(c);
 }

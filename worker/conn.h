@@ -67,6 +67,7 @@ struct conn {
     bool is_watched : 1;   /* io is started */
     bool is_in_pieces : 1; /* what it sent came in several: more may be on its way */
     union peer peer;
+    uint32_t recall_hint; /* see recall_find() */
 };
 
 /*

@@ -50,6 +50,8 @@ struct exchange {
     struct limits *limits;          /* of all workers */
     int ledger;                     /* of this worker in `limits` */
     int held;                       /* place in `limits` that it counts in; negative: none */
+    uint64_t began_ns;              /* the turn in which its head was complete; see ticks.h */
+    uint64_t flight;                /* its entry in the flight recorder */
     struct generation *gen;         /* one reference */
     const struct live_route *route; /* where the request went; part of gen; NULL: not routed */
     const char *head;               /* the request's bytes, for views in `req`; input or pool */

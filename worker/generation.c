@@ -14,6 +14,7 @@
 #include "worker/htpasswd.h"
 #include "worker/rewrite.h"
 #include "worker/root_index.h"
+#include "worker/route_series.h"
 #include "worker/site_index.h"
 
 /* ---- host and path -> route ---- */
@@ -142,6 +143,8 @@ static bool make_route(struct generation *gen, struct root_index *roots, const s
 
     to->config = from;
     to->handler = handler_of(scope);
+    to->series = route_series_record(&gen->shared->series, shared_number(gen->shared, gen->slot),
+                                     site, from);
     if (scope->redirect.to != NULL)
         to->to = template_new(str_of(scope->redirect.to), &unused);
     to->strip_n = scope->alias != NULL && strcmp(from->path, "/") != 0 ? strlen(from->path) : 0;
@@ -196,7 +199,8 @@ static bool make_sites(struct generation *gen, char **why)
     return is_good;
 }
 
-struct generation *generation_new(struct bundle *bundle, struct shared_slot *counters, char **why)
+struct generation *generation_new(struct bundle *bundle, struct shared *shared,
+                                  struct shared_slot *slot, char **why)
 {
     struct config_errors errors = { 0 };
     struct config *config =
@@ -217,6 +221,8 @@ struct generation *generation_new(struct bundle *bundle, struct shared_slot *cou
     gen = xcalloc(1, sizeof(*gen));
     gen->refs = 1;
     gen->number = bundle->generation;
+    gen->shared = shared;
+    gen->slot = slot;
     gen->config = config;
     gen->limits = (struct http1_limits){
         .line_max_bytes = config->request_line_max_bytes,
@@ -224,7 +230,7 @@ struct generation *generation_new(struct bundle *bundle, struct shared_slot *cou
         .fields_max_count = config->request_header_max_count,
     };
     gen->cache = make_cache(config);
-    take_logs(gen, bundle, counters);
+    take_logs(gen, bundle, slot);
     if (!make_sites(gen, why)) {
         generation_put(&gen);
         return NULL;

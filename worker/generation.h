@@ -28,15 +28,16 @@ struct try_list;
 struct live_route {
     const struct route *config;
     const struct handler *handler;
-    struct docroot *docroot;   /* NULL: the route has no folder, and serves no files */
-    size_t strip_n;            /* bytes of the path that an alias replaces; 0: root */
-    struct access_log *log;    /* NULL: off */
-    struct template *to;       /* of a redirect; owned; NULL: it is none */
-    unsigned max_ranges;       /* 0: Range is ignored */
-    struct access *access;     /* what it checks before the handler; owned; NULL: nothing */
-    struct headers *headers;   /* that its answers have; owned */
-    struct rewrites *rewrites; /* of what is looked up; owned; NULL: none */
-    struct try_list *tries;    /* owned; NULL: the path alone */
+    struct docroot *docroot;      /* NULL: the route has no folder, and serves no files */
+    size_t strip_n;               /* bytes of the path that an alias replaces; 0: root */
+    struct access_log *log;       /* NULL: off */
+    struct series_record *series; /* what this worker counts of it; part of the shared block */
+    struct template *to;          /* of a redirect; owned; NULL: it is none */
+    unsigned max_ranges;          /* 0: Range is ignored */
+    struct access *access;        /* what it checks before the handler; owned; NULL: nothing */
+    struct headers *headers;      /* that its answers have; owned */
+    struct rewrites *rewrites;    /* of what is looked up; owned; NULL: none */
+    struct try_list *tries;       /* owned; NULL: the path alone */
 };
 
 struct live_site {
@@ -58,13 +59,16 @@ struct generation {
     struct htpasswd *passwords; /* the files that routes name; owned */
     struct access_log **logs;   /* by config->access_logs */
     struct http1_limits limits;
+    struct shared *shared;    /* of the worker; borrowed */
+    struct shared_slot *slot; /* its own in it */
 };
 
 /*
  * Takes the bundle's log descriptors. NULL: *why is a text that the caller frees; the bundle is
  * still whole enough to free.
  */
-struct generation *generation_new(struct bundle *bundle, struct shared_slot *counters, char **why);
+struct generation *generation_new(struct bundle *bundle, struct shared *shared,
+                                  struct shared_slot *slot, char **why);
 
 static inline struct generation *generation_get(struct generation *gen)
 {

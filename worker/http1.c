@@ -86,6 +86,18 @@ static void take_exchange(struct conn *c)
     c->x->remote = &c->peer.sa;
     w->spare = NULL;
     c->request_count++;
+    c->x->began_ns = w->turn_ns;
+    c->x->flight = w->flight->current;
+    flight_take(w->flight);
+}
+
+/* Before anything is done with it. */
+static inline void record(struct conn *c)
+{
+    struct worker *w = c->worker;
+    struct str input = conn_input(c);
+
+    flight_begin(w->flight, &c->peer, input.p, input.n, w->turn_ns);
 }
 
 static enum need reject_unparsed(struct conn *c, const struct http1_fault *fault, bool has_line)
@@ -134,6 +146,7 @@ static enum need read_head(struct conn *c)
         return await_head(c, false);
     if (conn_turn_is_over(c))
         return NEED_YIELD;
+    record(c);
     if (w->recall != NULL && w->observe == NULL &&
         http1_answer_again(c, may_stay(w, c->request_count + 1), &key, &need))
         return need;
@@ -440,15 +453,29 @@ static enum need write_source(struct conn *c)
 
 /* ---- FINISH ---- */
 
+/* Its entry in the flight recorder; the place of one, if too many came after it. */
+static struct flight_entry *find_seen(struct worker *w, const struct exchange *x)
+{
+    struct flight_entry *seen = flight_find(w->flight, x->flight);
+
+    if (seen != NULL)
+        return seen;
+    w->unseen.began_ns = x->began_ns;
+    return &w->unseen;
+}
+
 /* `unsent`: bytes of the body that never left. */
 static void log_exchange(struct conn *c, unsigned status, uint64_t unsent)
 {
     struct exchange *x = c->x;
+    const struct live_route *route = x->route != NULL ? x->route : generation_default_route(x->gen);
+    struct flight_entry *seen = find_seen(c->worker, x);
     uint64_t body = sends_body(x) && status == x->res.status ? (uint64_t)x->res.length : 0;
 
     if (x->res.source != NULL || x->res.parts != NULL)
         body = x->body_bytes;
-    account_status(c->worker, status);
+    body = body > unsent ? body - unsent : 0;
+    account_request(c->worker, route->series, seen, status, body);
     if (account_log(x->route) == NULL)
         return;
     account_entry(c->worker, x->route->log,
@@ -457,7 +484,7 @@ static void log_exchange(struct conn *c, unsigned status, uint64_t unsent)
                       .user = x->user,
                       .line = x->req.line,
                       .status = status,
-                      .body_bytes = body > unsent ? body - unsent : 0,
+                      .body_bytes = body,
                       .referer = x->req.known[FIELD_REFERER],
                       .user_agent = x->req.known[FIELD_USER_AGENT],
                   });
@@ -525,6 +552,7 @@ static enum need answer_time_out(struct conn *c)
     if (c->x == NULL) {
         if (w->spare == NULL)
             w->spare = exchange_new(w);
+        record(c);
         take_exchange(c);
         blank_request(&c->x->req, false);
     }

@@ -22,7 +22,11 @@ static void write_again(struct worker *w, const struct recalled *e)
 
 static void account(struct conn *c, const struct recalled *e)
 {
-    account_status(c->worker, e->status);
+    struct worker *w = c->worker;
+
+    account_request(w, e->route->series, flight_entry(w->flight, w->flight->current), e->status,
+                    (uint64_t)e->length);
+    flight_take(w->flight);
     if (e->log_rest.p != NULL)
         account_entry(c->worker, e->route->log,
                       &(struct access_log_entry){ .peer = &c->peer.sa, .rest = e->log_rest });
@@ -32,8 +36,10 @@ bool http1_answer_again(struct conn *c, bool may_stay, struct recall_key *key, e
 {
     struct worker *w = c->worker;
     struct file_cache *cache = w->gen->cache;
+    /* What a new client asks first, others ask first too. */
+    uint32_t *hint = c->request_count == 0 ? &w->first_hint : &c->recall_hint;
     struct recalled *e =
-        recall_find(w->recall, c->listener, conn_input(c), cache, w->clock.now_ms, key);
+        recall_find(w->recall, c->listener, conn_input(c), cache, w->clock.now_ms, hint, key);
 
     if (e == NULL || (!may_stay && !e->closes))
         return false;

@@ -16,6 +16,7 @@
 #include "worker/deadline.h"
 #include "worker/exchange.h"
 #include "worker/handover.h"
+#include "worker/ticks.h"
 #include "worker/worker.h"
 
 struct basic_auth;
@@ -37,6 +38,13 @@ enum {
     TURN_REQUESTS = 32,           /* answered for one connection before others are due */
     TURN_SENT_BYTES = 64 * 1024,  /* to one connection, while others get quick answers */
     QUICK_MS = 20,                /* so long ago counts as "while" */
+    UNSETTLED_MAX = TURN_REQUESTS + 8,
+};
+
+/* A request that was answered and whose time is not taken yet. */
+struct unsettled {
+    struct series_record *series;
+    struct flight_entry *seen;
 };
 
 struct worker {
@@ -47,6 +55,7 @@ struct worker {
     struct shared *shared;
     struct shared_slot *slots;    /* the bank of it that our siblings use */
     struct shared_slot *counters; /* this worker's own */
+    struct flight *flight;        /* likewise */
 
     /* generations */
     struct generation *gen;       /* current; one reference */
@@ -71,6 +80,7 @@ struct worker {
     struct exchange *exchanges_free; /* lookaside, at most EXCHANGES_KEPT */
     unsigned exchanges_free_count;
     struct recall *recall;  /* owned; NULL: off */
+    uint32_t first_hint;    /* of connections' first requests: see recall_find() */
     struct exchange *spare; /* what the next request is parsed into */
 
     struct conn *driven; /* the one whose steps run now: it is not to be spared; NULL: none */
@@ -88,8 +98,15 @@ struct worker {
     void (*observe)(void *observer, const struct exchange *x);
     void *observer;
 
+    /* what account.h is at */
+    unsigned unsettled_count;
+    struct unsettled unsettled[UNSETTLED_MAX];
+    struct flight_entry unseen; /* for what has no entry any more */
+
     /* time */
     struct clock clock;
+    struct ticks ticks;
+    uint64_t turn_ns; /* `ticks` when this turn of the loop began */
     ev_check on_turn;
     ev_timer tick;
     ev_timer quit_deadline;
@@ -116,6 +133,9 @@ static inline bool handover_has_peers(const struct worker *w)
 {
     return w->handover.peer_count > 0;
 }
+
+/* Takes the time of what was answered; see account.h. */
+void account_settle(struct worker *w);
 
 /* After a connection closed: a pause of accepting may end, and so may the worker. */
 void worker_on_conn_closed(struct worker *w);

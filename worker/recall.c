@@ -29,9 +29,9 @@ struct place {
 struct recall {
     uint64_t bytes_max, bytes, hits;
     size_t count;
-    size_t last_n;              /* of the last head: the next one is often as long */
-    struct place (*sets)[WAYS]; /* owned */
-    size_t set_mask;
+    size_t last_n;        /* of the last head: the next one is often as long */
+    struct place *places; /* WAYS for each set; owned */
+    size_t set_mask, place_mask;
     struct list answers; /* in the order in which they came, or were spared */
     unsigned way;        /* that goes next where a set is full */
     uint64_t seed;       /* so that nobody can choose who shares a set with whom */
@@ -48,18 +48,24 @@ struct recall *recall_new(uint64_t bytes_max)
         sets *= 2;
     recall = xcalloc(1, sizeof(*recall));
     recall->bytes_max = bytes_max;
-    recall->sets = xcalloc(sets, sizeof(recall->sets[0]));
+    recall->places = xcalloc(sets * WAYS, sizeof(struct place));
     recall->set_mask = sets - 1;
+    recall->place_mask = sets * WAYS - 1;
     list_init(&recall->answers);
     if (getrandom(&recall->seed, sizeof(recall->seed), 0) != (ssize_t)sizeof(recall->seed))
         recall->seed = (uint64_t)(uintptr_t)recall;
     return recall;
 }
 
+static struct place *set_of(const struct recall *recall, uint64_t hash)
+{
+    return &recall->places[(hash & recall->set_mask) * WAYS];
+}
+
 /* The place of this hash; NULL: it has none yet. */
 static struct place *place_of(struct recall *recall, uint64_t hash)
 {
-    struct place *set = recall->sets[hash & recall->set_mask];
+    struct place *set = set_of(recall, hash);
 
     for (int way = 0; way < WAYS; way++)
         if (set[way].hash == hash)
@@ -91,7 +97,7 @@ void recall_free(struct recall **recall)
         return;
     while (r->count > 0)
         forget(r, first_answer(r));
-    free(r->sets);
+    free(r->places);
     free(r);
 }
 
@@ -134,36 +140,58 @@ static bool is_true(const struct recalled *e, const struct file_cache *cache, ui
     return true;
 }
 
-struct recalled *recall_find(struct recall *recall, const struct listener *listener,
-                             struct str input, const struct file_cache *cache, uint64_t now_ms,
-                             struct recall_key *key)
+/* Whether it answers what `input` begins with. Its head ends where the same bytes end here. */
+static bool is_of(const struct recalled *e, const struct listener *listener, struct str input)
 {
-    size_t n = guess_head(recall, input);
+    return e != NULL && e->request_n <= input.n && e->listener == listener &&
+           memcmp(e->bytes, input.p, e->request_n) == 0;
+}
+
+static struct recalled *use(struct recall *recall, struct recalled *e,
+                            const struct file_cache *cache, uint64_t now_ms)
+{
+    if (!is_true(e, cache, now_ms)) {
+        forget(recall, e);
+        return NULL;
+    }
+    e->is_recent = true;
+    recall->last_n = e->request_n;
+    recall->hits++;
+    return e;
+}
+
+static struct recalled *find_by_hash(struct recall *recall, const struct listener *listener,
+                                     struct str input, uint32_t *hint, struct recall_key *key)
+{
+    size_t n = guess_head(recall, input), first;
     uint64_t hash;
-    struct place *set;
 
     *key = (struct recall_key){ 0, 0 };
     if (n == 0)
         return NULL;
     hash = hash_of(recall, input.p, n);
     *key = (struct recall_key){ hash, n };
-    set = recall->sets[hash & recall->set_mask];
-    for (int way = 0; way < WAYS; way++) {
-        struct recalled *e = set[way].answer;
+    first = (hash & recall->set_mask) * WAYS;
+    for (size_t at = first; at < first + WAYS; at++) {
+        struct recalled *e = recall->places[at].answer;
 
-        if (set[way].hash != hash || e == NULL || e->request_n != n || e->listener != listener ||
-            memcmp(e->bytes, input.p, n) != 0)
+        if (recall->places[at].hash != hash || !is_of(e, listener, input) || e->request_n != n)
             continue;
-        if (!is_true(e, cache, now_ms)) {
-            forget(recall, e);
-            return NULL;
-        }
-        e->is_recent = true;
-        recall->last_n = n;
-        recall->hits++;
+        *hint = (uint32_t)at;
         return e;
     }
     return NULL;
+}
+
+struct recalled *recall_find(struct recall *recall, const struct listener *listener,
+                             struct str input, const struct file_cache *cache, uint64_t now_ms,
+                             uint32_t *hint, struct recall_key *key)
+{
+    struct recalled *e = recall->places[*hint & recall->place_mask].answer;
+
+    if (!is_of(e, listener, input))
+        e = find_by_hash(recall, listener, input, hint, key);
+    return e != NULL ? use(recall, e, cache, now_ms) : NULL;
 }
 
 /* Gives up what came longest ago and was not asked for since it was last spared. */
@@ -184,7 +212,7 @@ static void make_room(struct recall *recall, size_t bytes)
 /* Notes that the hash was seen, in the place that can best be spared. */
 static void note(struct recall *recall, uint64_t hash)
 {
-    struct place *set = recall->sets[hash & recall->set_mask];
+    struct place *set = set_of(recall, hash);
 
     for (int way = 0; way < WAYS; way++) {
         if (set[way].hash == 0) {

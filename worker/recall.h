@@ -54,11 +54,12 @@ void recall_free(struct recall **recall);
 
 /*
  * The answer to the request that `input` begins with; NULL: it is not known, or not true any more.
- * Valid until the next call. *key belongs into the exchange, if there has to be one.
+ * Valid until the next call. *key belongs into the exchange, if there has to be one. *hint is of the
+ * connection: where its last request was found, for clients that repeat themselves; any value does.
  */
 struct recalled *recall_find(struct recall *recall, const struct listener *listener,
                              struct str input, const struct file_cache *cache, uint64_t now_ms,
-                             struct recall_key *key);
+                             uint32_t *hint, struct recall_key *key);
 
 /*
  * Remembers the answer to `x`, which is repeatable and has this response head, unless it is seen for

@@ -5,6 +5,7 @@
 #include "worker/handler.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "common/shared.h"
 #include "worker/clock.h"
@@ -14,18 +15,20 @@ static const struct str allowed = STR_INIT("GET, HEAD, OPTIONS");
 
 struct figures {
     uint64_t sums[COUNTER_COUNT];
+    struct series_totals answers;
     uint64_t workers; /* that are there */
 };
 
 /* All slots: those of workers that a reload took away keep what they had counted. */
-static void add_bank(const struct shared_slot *slots, struct figures *f)
+static void add_bank(const struct shared *shared, unsigned bank, struct figures *f)
 {
     for (unsigned slot = 0; slot < SHARED_SLOTS_MAX; slot++) {
-        const struct shared_slot *s = &slots[slot];
+        unsigned number = bank * SHARED_SLOTS_MAX + slot;
+        const struct shared_slot *s = &shared->slots[number];
 
-        /* A slot that never had a worker lies behind the last one that did. */
-        if (atomic_load_explicit(&s->generation, memory_order_relaxed) == 0)
+        if (!shared_was_used(s))
             break;
+        series_add_all(&shared->series, number, &f->answers);
         f->workers += atomic_load_explicit(&s->pid, memory_order_relaxed) != 0;
         for (int c = 0; c < (int)COUNTER_COUNT; c++)
             f->sums[c] += counter_read(s, (enum counter)c);
@@ -36,7 +39,7 @@ static void add_up(const struct shared *shared, struct figures *f)
 {
     *f = (struct figures){ .workers = 0 };
     for (unsigned bank = 0; bank < SHARED_BANKS; bank++)
-        add_bank(&shared->slots[bank * SHARED_SLOTS_MAX], f);
+        add_bank(shared, bank, f);
 }
 
 static void write_figure(struct buf *out, bool is_json, const char *name, uint64_t value)
@@ -52,6 +55,7 @@ static void write_figures(struct buf *out, bool is_json, const struct exchange *
     const struct shared *shared = x->shared;
     uint64_t now = (uint64_t)x->clock->now, open;
     struct figures f;
+    char name[32];
 
     add_up(shared, &f);
     open = f.sums[COUNTER_CONNECTIONS_ACCEPTED] - f.sums[COUNTER_CONNECTIONS_CLOSED];
@@ -64,6 +68,11 @@ static void write_figures(struct buf *out, bool is_json, const struct exchange *
     write_figure(out, is_json, "workers_respawned",
                  atomic_load_explicit(&shared->respawns, memory_order_relaxed));
     write_figure(out, is_json, "connections_open", open);
+    write_figure(out, is_json, "requests", series_requests(&f.answers));
+    for (int i = 2; i < 6; i++) {
+        snprintf(name, sizeof(name), "responses_%dxx", i);
+        write_figure(out, is_json, name, f.answers.responses[i]);
+    }
     for (int c = 0; c < (int)COUNTER_COUNT; c++)
         write_figure(out, is_json, counter_names[c], f.sums[c]);
     if (is_json)

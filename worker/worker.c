@@ -13,6 +13,7 @@
 #include "common/offload.h"
 #include "common/xmalloc.h"
 #include "config/config.h"
+#include "worker/account.h"
 #include "worker/acceptor.h"
 #include "worker/basic_auth.h"
 #include "worker/conn.h"
@@ -261,7 +262,7 @@ static void prepare(struct worker *w, struct message *m)
         tell_master(w, MESSAGE_FAILED, m->generation, "the bundle was cut");
         return;
     }
-    w->pending = generation_new(&w->pending_bundle, w->counters, &why);
+    w->pending = generation_new(&w->pending_bundle, w->shared, w->counters, &why);
     if (w->pending == NULL) {
         tell_master(w, MESSAGE_FAILED, m->generation, why);
         free(why);
@@ -403,6 +404,7 @@ static void on_turn(struct ev_loop *loop, ev_check *check, int events)
     struct worker *w = CONTAINER_OF(check, struct worker, on_turn);
 
     clock_update(&w->clock, ev_now(loop));
+    w->turn_ns = ticks_now(&w->ticks);
     atomic_store_explicit(&w->counters->heartbeat_ms, w->clock.now_ms, memory_order_relaxed);
 }
 
@@ -420,6 +422,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     struct worker *w = CONTAINER_OF(timer, struct worker, tick);
     const struct config *config = w->gen->config;
 
+    ticks_adjust(&w->ticks);
     expire(w, DEADLINE_HEAD, config->client_header_timeout_ms);
     expire(w, DEADLINE_IDLE, config->keepalive_timeout_ms);
     expire(w, DEADLINE_BODY, config->client_body_timeout_ms);
@@ -552,6 +555,8 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     w->shared = heritage->shared;
     w->slots = heritage->slots;
     w->counters = &w->slots[heritage->slot];
+    w->flight = &w->shared->flights[shared_number(w->shared, w->counters)];
+    w->flight->current = 0; /* not our predecessor's */
     w->channel_fd = heritage->channel_fd;
     w->error_log_fd = -1;
     list_init(&w->listeners);
@@ -566,9 +571,11 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     w->ledger = limits_open_ledger(&w->shared->limits, getpid());
     ev_now_update(loop);
     clock_update(&w->clock, ev_now(loop));
+    ticks_init(&w->ticks);
+    w->turn_ns = ticks_now(&w->ticks);
     atomic_store(&w->counters->heartbeat_ms, w->clock.now_ms); /* not our predecessor's */
     if (w->offload != NULL && w->background != NULL && w->passwords != NULL && w->auth != NULL)
-        gen = generation_new(heritage->bundle, w->counters, &why);
+        gen = generation_new(heritage->bundle, w->shared, w->counters, &why);
     else
         why = xasprintf("eventfd, getrandom: %s", strerror(errno));
     if (gen == NULL) {
@@ -581,7 +588,7 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
         free(w);
         return NULL;
     }
-    w->input = xmalloc(INPUT_BYTES);
+    w->input = xmalloc(INPUT_BYTES + FLIGHT_HEAD); /* flight_begin() reads beyond what came */
     w->out = out_new(OUT_BYTES, OUT_CHUNKS);
     if (!w->is_single) {
         last_words_of = w;

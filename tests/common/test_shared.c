@@ -50,15 +50,15 @@ Test(shared, shows_the_master_what_a_child_counted_even_after_its_death)
     pid_t pid;
 
     cr_assert_not_null(s);
-    counter_add(&s->slots[1], COUNTER_REQUESTS, 2);
+    counter_add(&s->slots[1], COUNTER_CONNECTIONS_ACCEPTED, 2);
     pid = fork();
     if (pid == 0) {
-        counter_add(&s->slots[1], COUNTER_REQUESTS, 40);
+        counter_add(&s->slots[1], COUNTER_CONNECTIONS_ACCEPTED, 40);
         _exit(0);
     }
     cr_assert_eq(waitpid(pid, &status, 0), pid);
-    cr_expect_eq(counter_read(&s->slots[1], COUNTER_REQUESTS), 42);
-    cr_expect_eq(counter_read(&s->slots[0], COUNTER_REQUESTS), 0);
+    cr_expect_eq(counter_read(&s->slots[1], COUNTER_CONNECTIONS_ACCEPTED), 42);
+    cr_expect_eq(counter_read(&s->slots[0], COUNTER_CONNECTIONS_ACCEPTED), 0);
     shared_free(&s, &fd);
 }
 
@@ -68,11 +68,11 @@ Test(shared, is_opened_by_another_that_agrees_about_its_layout)
     struct shared *s = shared_new(&fd), *again;
 
     cr_assert_not_null(s);
-    counter_add(&shared_bank(s, 1)[2], COUNTER_REQUESTS, 7);
+    counter_add(&shared_bank(s, 1)[2], COUNTER_CONNECTIONS_ACCEPTED, 7);
     copy = dup(fd);
     again = shared_open(copy);
     cr_assert_not_null(again);
-    cr_expect_eq(counter_read(&again->slots[SHARED_SLOTS_MAX + 2], COUNTER_REQUESTS), 7);
+    cr_expect_eq(counter_read(&again->slots[SHARED_SLOTS_MAX + 2], COUNTER_CONNECTIONS_ACCEPTED), 7);
     shared_free(&again, &copy);
 
     s->layout++;
@@ -111,5 +111,5 @@ Test(shared, names_and_explains_each_counter)
         for (int j = 0; j < i; j++)
             cr_expect_str_neq(counter_names[i], counter_names[j]);
     }
-    cr_expect_str_eq(counter_names[COUNTER_REQUESTS], "requests");
+    cr_expect_str_eq(counter_names[COUNTER_CONNECTIONS_ACCEPTED], "connections_accepted");
 }

@@ -22,6 +22,7 @@ struct desk {
     struct exchange *x;
     struct str input;
     struct recall_key key;
+    uint32_t hint;
 };
 
 static void desk_init(struct desk *d, uint64_t bytes_max)
@@ -46,7 +47,7 @@ static void desk_fini(struct desk *d)
 static struct recalled *look(struct desk *d, const struct listener *by, struct str input)
 {
     d->input = input;
-    return recall_find(d->recall, by, input, d->b.cache, d->b.now_ms, &d->key);
+    return recall_find(d->recall, by, input, d->b.cache, d->b.now_ms, &d->hint, &d->key);
 }
 
 /* What the protocol does with a request that was not found: parses it, and starts an answer. */
