@@ -11,7 +11,7 @@
 #include "config/fields.h"
 #include "config/kinds.h"
 #include "config/shapes.h"
-#include "config/utf8.h"
+#include "common/utf8.h"
 
 enum { INDEX_MAX = 16, STATUS_MIN = 400, STATUS_MAX = 599 };
 
