@@ -9,30 +9,9 @@
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "master/master.h"
-#include "master/status.h"
+#include "master/verbs.h"
 
-enum { LINE_MAX_BYTES = 256, CLIENTS_MAX = 64, CLIENT_LIMIT_S = 10, BACKLOG = 64, PAUSE_S = 1 };
-
-enum client_state {
-    CLIENT_READING, /* its line is not complete */
-    CLIENT_WAITING, /* for the next run of `operation` */
-    CLIENT_RUNNING, /* for the run under way */
-    CLIENT_ENDING,  /* for the end of the server */
-    CLIENT_WRITING, /* its answer is not out */
-};
-
-struct client {
-    struct list link;
-    struct control *control;
-    enum client_state state;
-    enum operation operation;
-    ev_io io;
-    ev_timer limit; /* active while READING or WRITING */
-    char line[LINE_MAX_BYTES];
-    size_t line_n;
-    struct buf answer;
-    size_t written;
-};
+enum { CLIENTS_MAX = 64, CLIENT_LIMIT_S = 10, BACKLOG = 64, PAUSE_S = 1 };
 
 static void client_close(struct client *client, struct ev_loop *loop)
 {
@@ -73,7 +52,7 @@ static void client_write(struct client *client)
     client_close(client, loop);
 }
 
-static void client_answer(struct client *client, bool is_ok, const char *text)
+void control_reply(struct client *client, bool is_ok, const char *text)
 {
     struct ev_loop *loop = client->control->master->loop;
 
@@ -88,12 +67,12 @@ static void client_answer(struct client *client, bool is_ok, const char *text)
     client_write(client);
 }
 
-static void want(struct client *client, enum operation operation)
+void control_wait(struct client *client, enum operation operation)
 {
     struct master *m = client->control->master;
 
     if (m->phase > PHASE_RUNNING) {
-        client_answer(client, false, master_end_words(m));
+        control_reply(client, false, master_end_words(m));
         return;
     }
     client->state = CLIENT_WAITING;
@@ -101,86 +80,22 @@ static void want(struct client *client, enum operation operation)
     transaction_want(m, operation); /* may answer at once: the client can be gone */
 }
 
-static void verb_reload(struct client *client)
-{
-    want(client, OPERATION_RELOAD);
-}
-
-static void verb_reopen(struct client *client)
-{
-    want(client, OPERATION_REOPEN);
-}
-
-static void set_workers(struct client *client, struct str number)
-{
-    struct master *m = client->control->master;
-    uint64_t count;
-
-    if (!str_to_u64(number, &count) || count < 1 || count > CONFIG_WORKERS_MAX) {
-        client_answer(client, false, "set workers takes a number from 1 to 1024");
-    } else if (m->is_single) {
-        client_answer(client, false, "--single is one process");
-    } else {
-        m->transaction.workers_wanted = (unsigned)count;
-        want(client, OPERATION_SET_WORKERS);
-    }
-}
-
-static void verb_upgrade(struct client *client)
-{
-    want(client, OPERATION_UPGRADE);
-}
-
-static void verb_stop(struct client *client)
-{
-    client->state = CLIENT_ENDING;
-    master_stop(client->control->master, true);
-}
-
-static void verb_quit(struct client *client)
-{
-    client->state = CLIENT_ENDING;
-    master_stop(client->control->master, false);
-}
-
-static void verb_status(struct client *client)
-{
-    struct buf text = { 0 };
-
-    status_write(client->control->master, &text);
-    client_answer(client, true, buf_cstr(&text));
-    buf_fini(&text);
-}
-
-static const struct verb {
-    const char *name;
-    void (*run)(struct client *client);
-} verbs[] = {
-    { "stop", verb_stop },     { "quit", verb_quit },     { "reload", verb_reload },
-    { "reopen", verb_reopen }, { "status", verb_status }, { "upgrade", verb_upgrade },
-};
-
-static const struct str set_workers_verb = STR_INIT("set workers ");
-
 static void run_line(struct client *client, struct str line)
 {
     struct ev_loop *loop = client->control->master->loop;
+    const struct verb *verb;
+    struct str argument;
+    struct buf why = { 0 };
 
     /* From here on the server takes its time, not the client. */
     ev_io_stop(loop, &client->io);
     ev_timer_stop(loop, &client->limit);
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
-        if (str_eq(line, str_of(verbs[i].name))) {
-            verbs[i].run(client);
-            return;
-        }
-    if (str_starts(line, set_workers_verb)) {
-        set_workers(client, str_range(line.p + set_workers_verb.n, line.p + line.n));
-        return;
-    }
-    client_answer(
-        client, false,
-        "unknown verb; there are stop, quit, reload, reopen, upgrade, status and set workers N");
+    verb = verb_parse(line, &argument, &why);
+    if (verb != NULL)
+        verb->run(client, argument);
+    else
+        control_reply(client, false, buf_cstr(&why));
+    buf_fini(&why);
 }
 
 static void client_read(struct client *client)
@@ -201,7 +116,7 @@ static void client_read(struct client *client)
     if (rest.p != NULL)
         run_line(client, line);
     else if (client->line_n == sizeof(client->line))
-        client_answer(client, false, "line too long");
+        control_reply(client, false, "line too long");
 }
 
 static void on_client(struct ev_loop *loop, ev_io *w, int revents)
@@ -382,7 +297,7 @@ void control_answer(struct control *c, enum operation operation, bool is_ok, con
         struct client *client = CONTAINER_OF(at, struct client, link);
 
         if (client->state == CLIENT_RUNNING && client->operation == operation)
-            client_answer(client, is_ok, text);
+            control_reply(client, is_ok, text);
     }
 }
 
@@ -396,7 +311,7 @@ void control_end(struct control *c)
         struct client *client = CONTAINER_OF(at, struct client, link);
 
         if (client->state == CLIENT_ENDING)
-            client_answer(client, true, "stopped");
+            control_reply(client, true, "stopped");
     }
 }
 

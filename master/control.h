@@ -1,7 +1,7 @@
 /*
  * control - the master's Unix socket, mode 0600, for `remuda -s` and remudactl: the signals'
  * verbs, but answered. A client sends one line, "reload\n", and gets lines of which the first
- * starts with "ok" or "error", once the thing has happened.
+ * starts with "ok" or "error", once the thing has happened. What can be asked: verbs.h.
  *
  * Nothing here waits for a client: lines, clients and the time that one may take are bounded.
  */
@@ -17,6 +17,8 @@
 #include "master/transaction.h"
 #include "master/unix_socket.h"
 
+enum { CONTROL_LINE_MAX = 8192 }; /* bytes: a verb and a path */
+
 struct control {
     struct master *master;
     ev_io accept;   /* fd -1: not open */
@@ -26,6 +28,27 @@ struct control {
     bool is_lent; /* another master listens there too: the file is not ours to unlink */
     struct list clients;
     unsigned client_count;
+};
+
+enum client_state {
+    CLIENT_READING, /* its line is not complete */
+    CLIENT_WAITING, /* for the next run of `operation` */
+    CLIENT_RUNNING, /* for the run under way */
+    CLIENT_ENDING,  /* for the end of the server */
+    CLIENT_WRITING, /* its answer is not out */
+};
+
+struct client {
+    struct list link;
+    struct control *control;
+    enum client_state state;
+    enum operation operation;
+    ev_io io;
+    ev_timer limit; /* active while READING or WRITING */
+    char line[CONTROL_LINE_MAX];
+    size_t line_n;
+    struct buf answer;
+    size_t written;
 };
 
 void control_init(struct control *c, struct master *m);
@@ -46,6 +69,11 @@ void control_own(struct control *c);
 /* The former master's socket, if nobody took it: its file goes. */
 void control_remove_former(struct handoff *h);
 void control_leave(struct control *c);
+
+/* For verbs: the outcome, one or more lines. The client may be gone afterwards. */
+void control_reply(struct client *client, bool is_ok, const char *text);
+/* The same, once the next run of the operation has ended. */
+void control_wait(struct client *client, enum operation operation);
 
 /* Those who asked so far wait for the run that begins now; later ones for the next. */
 void control_begin(struct control *c, enum operation operation);

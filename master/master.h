@@ -5,7 +5,8 @@
  *     process      one worker process: fork, channel, end        child       its main()
  *     supervise    slots: who is missing, who leaves, who died
  *     transaction  reload and reopen, one at a time, and their answers
- *     control      the same verbs over a Unix socket, answered   status      what runs
+ *     control      who asks over a Unix socket, and gets an answer
+ *     verbs        what can be asked there                       status      what runs
  *
  * All of it is one thread on one loop, and all state hangs on the one struct below.
  */
