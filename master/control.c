@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "master/master.h"
@@ -52,7 +53,7 @@ static void client_write(struct client *client)
     client_close(client, loop);
 }
 
-void control_reply(struct client *client, bool is_ok, const char *text)
+static void begin_writing(struct client *client)
 {
     struct ev_loop *loop = client->control->master->loop;
 
@@ -61,10 +62,44 @@ void control_reply(struct client *client, bool is_ok, const char *text)
     ev_timer_stop(loop, &client->limit);
     ev_timer_set(&client->limit, CLIENT_LIMIT_S, 0.);
     ev_timer_start(loop, &client->limit);
-    buf_printf(&client->answer, "%s %s", is_ok ? "ok" : "error", text);
     if (client->answer.p[client->answer.n - 1] != '\n')
         buf_add_char(&client->answer, '\n');
     client_write(client);
+}
+
+struct buf *control_open_json(struct client *client, bool is_ok)
+{
+    json_open(&client->answer, '{');
+    json_add_bool(&client->answer, "ok", is_ok);
+    return &client->answer;
+}
+
+void control_reply_json(struct client *client, const char *text)
+{
+    struct buf *out = &client->answer;
+    struct str rest = str_of(text);
+
+    if (text != NULL) {
+        json_key(out, "lines");
+        json_open(out, '[');
+        while (rest.p != NULL && rest.n > 0)
+            json_text(out, str_cut(&rest, '\n'));
+        json_close(out, ']');
+    }
+    json_close(out, '}');
+    begin_writing(client);
+}
+
+void control_reply(struct client *client, bool is_ok, const char *text)
+{
+    if (client->wants_json) {
+        control_open_json(client, is_ok);
+        control_reply_json(client, text);
+        return;
+    }
+    buf_printf(&client->answer, "%s ", is_ok ? "ok" : "error");
+    buf_add(&client->answer, str_of(text));
+    begin_writing(client);
 }
 
 void control_wait(struct client *client, enum operation operation)
@@ -83,6 +118,7 @@ void control_wait(struct client *client, enum operation operation)
 static void run_line(struct client *client, struct str line)
 {
     struct ev_loop *loop = client->control->master->loop;
+    static const struct str json_before = STR_INIT("json ");
     const struct verb *verb;
     struct str argument;
     struct buf why = { 0 };
@@ -90,6 +126,10 @@ static void run_line(struct client *client, struct str line)
     /* From here on the server takes its time, not the client. */
     ev_io_stop(loop, &client->io);
     ev_timer_stop(loop, &client->limit);
+    if (str_starts(line, json_before)) {
+        client->wants_json = true;
+        line = str_range(line.p + json_before.n, line.p + line.n);
+    }
     verb = verb_parse(line, &argument, &why);
     if (verb != NULL)
         verb->run(client, argument);

@@ -3,6 +3,11 @@
  * verbs, but answered. A client sends one line, "reload\n", and gets lines of which the first
  * starts with "ok" or "error", once the thing has happened. What can be asked: verbs.h.
  *
+ * "json reload\n" gets one JSON document instead, then the stream ends. It is an object whose first
+ * member is "ok"; a verb that has no other members for its outcome gives its lines:
+ *
+ *     {"ok":true,"lines":["generation 2 runs in 4 workers"]}
+ *
  * Nothing here waits for a client: lines, clients and the time that one may take are bounded.
  */
 #ifndef MASTER_CONTROL_H
@@ -17,7 +22,7 @@
 #include "master/transaction.h"
 #include "master/unix_socket.h"
 
-enum { CONTROL_LINE_MAX = 8192 }; /* bytes: a verb and a path */
+enum { CONTROL_LINE_MAX = 16384 }; /* bytes: a verb and some paths */
 
 struct control {
     struct master *master;
@@ -34,6 +39,7 @@ enum client_state {
     CLIENT_READING, /* its line is not complete */
     CLIENT_WAITING, /* for the next run of `operation` */
     CLIENT_RUNNING, /* for the run under way */
+    CLIENT_ASKING,  /* for the workers' answers to its question */
     CLIENT_ENDING,  /* for the end of the server */
     CLIENT_WRITING, /* its answer is not out */
 };
@@ -44,7 +50,9 @@ struct client {
     enum client_state state;
     enum operation operation;
     ev_io io;
-    ev_timer limit; /* active while READING or WRITING */
+    ev_timer limit;     /* active while READING or WRITING */
+    bool wants_json;    /* the answer */
+    uint64_t shown_max; /* connections: lines of the answer */
     char line[CONTROL_LINE_MAX];
     size_t line_n;
     struct buf answer;
@@ -72,6 +80,13 @@ void control_leave(struct control *c);
 
 /* For verbs: the outcome, one or more lines. The client may be gone afterwards. */
 void control_reply(struct client *client, bool is_ok, const char *text);
+
+/*
+ * The same with members of its own, for who wants JSON: opens the object in client->answer, where
+ * they are to be added; then ends it, with the text's lines unless it is NULL.
+ */
+struct buf *control_open_json(struct client *client, bool is_ok);
+void control_reply_json(struct client *client, const char *text);
 /* The same, once the next run of the operation has ended. */
 void control_wait(struct client *client, enum operation operation);
 

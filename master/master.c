@@ -17,6 +17,7 @@
 #include "master/inherited.h"
 #include "master/lines.h"
 #include "master/process.h"
+#include "master/question.h"
 #include "master/status.h"
 #include "master/supervise.h"
 #include "worker/route_series.h"
@@ -173,6 +174,11 @@ static void on_start_limit(struct ev_loop *loop, ev_timer *w, int revents)
 
     master_add_start_error(m, "not every worker became ready within a minute");
     start_failed(m);
+}
+
+enum log_level master_log_level(const struct master *m)
+{
+    return m->log_level >= 0 ? (enum log_level)m->log_level : m->now.config->log_level;
 }
 
 void master_end(struct master *m)
@@ -425,7 +431,8 @@ static struct master *master_new(const struct args *args)
     struct master *m = xcalloc(1, sizeof(*m));
 
     m->is_single = args->is_single;
-    m->ready_fd = m->shared_fd = -1;
+    m->ready_fd = m->shared_fd = m->log_level = -1;
+    list_init(&m->questions);
     m->signals.io.fd = -1;
     m->pid_file = PID_FILE_NONE;
     inboxes_init(&m->inboxes);
@@ -446,6 +453,7 @@ void master_fini(struct master *m)
     if (m->loop != NULL)
         ev_loop_destroy(m->loop);
     m->loop = NULL;
+    question_drop_all(m, NULL);
     control_fini(&m->control, NULL);
     signals_close(&m->signals, NULL);
     LIST_EACH_SAFE (at, after, &m->processes)

@@ -1,8 +1,11 @@
 #include "master/verbs.h"
 
+#include "common/json.h"
 #include "master/control.h"
+#include "master/inquiries.h"
 #include "master/master.h"
 #include "master/status.h"
+#include "master/workers.h"
 
 static void run_reload(struct client *client, struct str argument)
 {
@@ -50,7 +53,28 @@ static void run_status(struct client *client, struct str argument)
 {
     struct buf text = { 0 };
 
+    if (client->wants_json) {
+        status_write_json(client->control->master, control_open_json(client, true));
+        control_reply_json(client, NULL);
+        return;
+    }
     status_write(client->control->master, &text);
+    control_reply(client, true, buf_cstr(&text));
+    buf_fini(&text);
+}
+
+static void run_workers(struct client *client, struct str argument)
+{
+    struct buf text = { 0 }, *out;
+
+    if (client->wants_json) {
+        out = control_open_json(client, true);
+        json_key(out, "workers");
+        workers_write_json(client->control->master, out);
+        control_reply_json(client, NULL);
+        return;
+    }
+    workers_write(client->control->master, &text);
     control_reply(client, true, buf_cstr(&text));
     buf_fini(&text);
 }
@@ -62,7 +86,11 @@ static const struct verb verbs[] = {
     { "reopen", NULL, run_reopen },
     { "upgrade", NULL, run_upgrade },
     { "status", NULL, run_status },
+    { "workers", NULL, run_workers },
     { "set workers", "N", run_set_workers },
+    { "connections", "[MAX STATE NETWORK]", run_connections },
+    { "log level", "[LEVEL]", run_log_level },
+    { "purge", "PATH...", run_purge },
 };
 
 enum { VERB_COUNT = sizeof(verbs) / sizeof(*verbs) };

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/json_check.h"
+
 static const struct {
     const char *why;
     struct str text;
@@ -41,6 +43,7 @@ Test(json, escapes_each_text)
             exact.p = memcpy(copy, exact.p, exact.n);
         json_text(&out, exact);
         cr_expect_str_eq(buf_cstr(&out), texts[i].expect, "%s: %s", texts[i].why, buf_cstr(&out));
+        cr_expect(json_is_valid(buf_str(&out)), "%s", texts[i].why);
         buf_fini(&out);
         free(copy);
     }
