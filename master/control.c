@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "master/master.h"
+#include "master/privileges.h"
 #include "master/verbs.h"
 
 enum { CLIENTS_MAX = 64, CLIENT_LIMIT_S = 10, BACKLOG = 64, PAUSE_S = 1 };
@@ -225,13 +226,31 @@ void control_init(struct control *c, struct master *m)
     c->pause.data = c;
 }
 
-bool control_open(struct control *c, const char *path, struct buf *why)
+/* Nobody can connect yet, for it does not listen. */
+static int give_to_group(const struct config *config)
 {
-    int fd = unix_socket_bind(path, 0600, &c->id);
+    const char *path = config->control_socket;
+    gid_t gid;
 
-    if (fd >= 0 && listen(fd, BACKLOG) < 0) {
+    if (config->control_socket_group == NULL)
+        return 0;
+    if (!privileges_find_group(config->control_socket_group, &gid)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return lchown(path, (uid_t)-1, gid);
+}
+
+bool control_open(struct control *c, const struct config *config, struct buf *why)
+{
+    const char *path = config->control_socket;
+    int fd = unix_socket_bind(path, config->control_socket_mode, &c->id), saved_errno;
+
+    if (fd >= 0 && (give_to_group(config) < 0 || listen(fd, BACKLOG) < 0)) {
+        saved_errno = errno;
         unix_socket_unlink(path, &c->id);
         close(fd);
+        errno = saved_errno;
         fd = -1;
     }
     if (fd < 0) {

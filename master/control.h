@@ -1,5 +1,5 @@
 /*
- * control - the master's Unix socket, mode 0600, for `remuda -s` and remudactl: the signals'
+ * control - the master's Unix socket, by default of mode 0600, for `remuda -s` and remudactl: the signals'
  * verbs, but answered. A client sends one line, "reload\n", and gets lines of which the first
  * starts with "ok" or "error", once the thing has happened. What can be asked: verbs.h.
  *
@@ -18,6 +18,7 @@
 
 #include "common/buf.h"
 #include "common/list.h"
+#include "config/config.h"
 #include "master/handoff.h"
 #include "master/transaction.h"
 #include "master/unix_socket.h"
@@ -61,8 +62,8 @@ struct client {
 
 void control_init(struct control *c, struct master *m);
 
-/* Listens at `path`. False: `why` says what failed. */
-bool control_open(struct control *c, const char *path, struct buf *why);
+/* Listens where the config says. False: `why` says what failed. */
+bool control_open(struct control *c, const struct config *config, struct buf *why);
 
 /* Answers from now on. */
 void control_start(struct control *c);

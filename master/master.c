@@ -304,7 +304,7 @@ static bool open_control(struct master *m, struct buf *errors)
 
     if (config->control_socket != NULL &&
         !control_take_over(&m->control, &m->upgrade.handoff, config->control_socket))
-        is_open = control_open(&m->control, config->control_socket, &why);
+        is_open = control_open(&m->control, config, &why);
     if (!is_open && config->is_control_socket_default) {
         log_warn("%s (going on without it; signals still work)", buf_cstr(&why));
         is_open = true;

@@ -42,6 +42,9 @@ static void note_fixed_settings(struct master *m, const struct config *new)
         { "daemon", old->daemon == new->daemon },
         { "pid_file", is_text_same(old->pid_file, new->pid_file) },
         { "control_socket", is_text_same(old->control_socket, new->control_socket) },
+        { "control_socket_mode", old->control_socket_mode == new->control_socket_mode },
+        { "control_socket_group",
+          is_text_same(old->control_socket_group, new->control_socket_group) },
     };
     struct buf *notes = &m->transaction.notes;
 
