@@ -16,12 +16,15 @@
  *             (bundle_send_adopt's fds)
  *   RELEASE   take what they have queued,   RELEASED   closed them
  *             then close them
+ *   ASK       a question, in words          ANSWER     to the question of this number
  */
 #ifndef COMMON_CHANNEL_H
 #define COMMON_CHANNEL_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "common/buf.h"
 
 enum message_type {
     MESSAGE_FDS = 1, /* descriptors that belong to the PREPARE, REOPEN or ADOPT that follows */
@@ -38,18 +41,22 @@ enum message_type {
     MESSAGE_ADOPT,
     MESSAGE_RELEASE,
     MESSAGE_RELEASED,
+    MESSAGE_ASK,
+    MESSAGE_ANSWER,
 };
 
 enum { CHANNEL_FDS_MAX = 128, CHANNEL_TEXT_MAX = 512 }; /* of one message; the kernel takes 253 */
 
 struct message {
-    uint32_t type;               /* enum message_type */
-    uint32_t fd_count;           /* fds of this message */
-    uint64_t generation;         /* what PREPARE, COMMIT, ABORT and their answers are about */
-    uint32_t slot;               /* what ADOPT, RELEASE and RELEASED are about; QUIT: below it
+    uint32_t type;       /* enum message_type */
+    uint32_t fd_count;   /* fds of this message */
+    uint64_t generation; /* what PREPARE, COMMIT, ABORT and their answers are about; ASK,
+                                    ANSWER: the question's number */
+    uint32_t slot;       /* what ADOPT, RELEASE and RELEASED are about; QUIT: below it
                                     workers stay */
-    char text[CHANNEL_TEXT_MAX]; /* FAILED: the reason; ends in NUL */
-    int fds[CHANNEL_FDS_MAX];    /* received: the reader owns them; sent: stay the sender's */
+    char text
+        [CHANNEL_TEXT_MAX]; /* FAILED: the reason; COMMIT: the log level, if not the config's; ends in NUL */
+    int fds[CHANNEL_FDS_MAX]; /* received: the reader owns them; sent: stay the sender's */
 };
 
 /* Non-blocking, close-on-exec. -1: errno of socketpair(2). */
@@ -60,5 +67,17 @@ int channel_send(int fd, const struct message *m);
 
 /* 1: got one; 0: the peer is gone; -1: errno, EAGAIN when there is nothing now. */
 int channel_receive(int fd, struct message *m);
+
+/*
+ * A text of any length, without NUL: what does not fit into the message goes in a memfd. -1: errno
+ * of channel_send() or memfd_create(2).
+ */
+int channel_send_text(int fd, struct message *m, struct str text);
+
+/*
+ * Adds the text of such a message to `out`: what stands in the message, then what stands in its
+ * memfd. Closes all descriptors of the message. -1: EFBIG, it is longer than `most`; else errno.
+ */
+int channel_take_text(struct message *m, size_t most, struct buf *out);
 
 #endif

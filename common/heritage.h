@@ -17,6 +17,7 @@ struct heritage {
     struct shared *shared;     /* mapped; the worker writes only its own slot */
     struct shared_slot *slots; /* the bank in it where its slot and its siblings' are */
     struct bundle *bundle;     /* the current generation; borrowed until worker_new() returns */
+    int log_level;  /* instead of the config's, until the next COMMIT; -1: the config's */
     bool is_single; /* runs inside the master: no privileges to drop, no process to end */
 };
 

@@ -17,6 +17,16 @@ static struct {
     int fd;
 } state = { LOG_NOTICE, 0, STDERR_FILENO };
 
+bool log_level_parse(struct str name, enum log_level *level)
+{
+    for (int i = 0; log_level_names[i] != NULL; i++)
+        if (str_eq(name, str_of(log_level_names[i]))) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    return false;
+}
+
 void log_init(enum log_level level, unsigned slot)
 {
     state.level = level;

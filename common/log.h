@@ -13,10 +13,15 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+#include "common/str.h"
+
 enum log_level { LOG_CRIT, LOG_ERROR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
 
 /* "crit" "error" "warn" "notice" "info" "debug", indexed by enum log_level; ends with NULL. */
 extern const char *const log_level_names[];
+
+/* False: no such name. */
+bool log_level_parse(struct str name, enum log_level *level);
 
 /* Lines above `level` are dropped. `slot` is the worker's slot counted from 1, 0 in the master. */
 void log_init(enum log_level level, unsigned slot);

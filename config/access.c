@@ -4,7 +4,7 @@
 
 #include "common/xmalloc.h"
 #include "config/fields.h"
-#include "config/utf8.h"
+#include "common/utf8.h"
 
 enum { RULES_MAX = 65536, METHODS_MAX = 32, METHOD_MAX = 32 /* bytes */ };
 enum { RATE_MAX = 1000000, BURST_MAX = 100000 };

@@ -70,6 +70,10 @@ static void check_accounts(struct check *c)
         FAIL(c, config->places, "user", "this machine has no user \"%s\"", config->user);
     if (config->group != NULL && !is_number(config->group) && getgrnam(config->group) == NULL)
         FAIL(c, config->places, "group", "this machine has no group \"%s\"", config->group);
+    if (config->control_socket_group != NULL && !is_number(config->control_socket_group) &&
+        getgrnam(config->control_socket_group) == NULL)
+        FAIL(c, config->places, "control_socket_group", "this machine has no group \"%s\"",
+             config->control_socket_group);
 }
 
 /* What is in it the workers judge, who read it with their own rights. */

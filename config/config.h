@@ -205,6 +205,8 @@ struct config {
     bool no_new_privs, daemon;
     char *pid_file;                                      /* absolute; NULL: none */
     char *control_socket;                                /* absolute; NULL: none */
+    unsigned control_socket_mode;                        /* permissions */
+    char *control_socket_group;                          /* NULL: keep */
     bool is_pid_file_default, is_control_socket_default; /* not named: failing costs a warning */
 
     /* listening: every address once, in the order written; "8080" stands here as two */

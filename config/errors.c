@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "common/xmalloc.h"
-#include "config/utf8.h"
+#include "common/utf8.h"
 
 enum {
     ERRORS_MAX = 500,   /* beyond it a file is not a config with mistakes, but not a config */

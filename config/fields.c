@@ -80,6 +80,7 @@ static size_t plain_size(enum setting_type type)
         return sizeof(enum log_level);
     case SET_WORKERS:
     case SET_UNSIGNED:
+    case SET_MODE:
     case SET_WORD:
     case SET_ENCODINGS:
         return sizeof(unsigned);
@@ -324,6 +325,9 @@ void field_write(const struct setting *row, const struct config *config, const v
     case SET_WORKERS:
     case SET_UNSIGNED:
         write_number(row, CONST_FIELD(base, row, unsigned), out);
+        break;
+    case SET_MODE:
+        buf_printf(out, " %04o", CONST_FIELD(base, row, unsigned));
         break;
     case SET_COUNT:
     case SET_SIZE:

@@ -6,7 +6,7 @@
 #include "config/fields.h"
 #include "config/shapes.h"
 #include "config/template.h"
-#include "config/utf8.h"
+#include "common/utf8.h"
 
 #define FAIL(r, node, ...)                                                                    \
     config_error_add((r)->errors, (node)->mark.line, (node)->mark.column, (node)->mark.width, \

@@ -9,7 +9,7 @@
 #include "config/shapes.h"
 #include "config/sites.h"
 #include "config/template.h"
-#include "config/utf8.h"
+#include "common/utf8.h"
 
 enum {
     ROUTES_MAX = 65536, /* of a site */

@@ -46,6 +46,10 @@ const struct setting settings[] = {
     { "control_socket", SET_SOCKET_PATH, SERVER(control_socket), .none = "off",
       .example = "/run/remuda.sock",
       .help = "where remudactl speaks to the master; not set: the pid file's name with .sock" },
+    { "control_socket_mode", SET_MODE, SERVER(control_socket_mode), "0600",
+      .help = "who may use it, as chmod(1) writes it: who can write to it can stop the server" },
+    { "control_socket_group", SET_ACCOUNT, SERVER(control_socket_group), .example = "adm",
+      .help = "its group, a name or an id, for a mode such as 0660; not set: the master's own" },
 
     { "listen", SET_LISTEN, SERVER(listens), "8080", .heading = "listening",
       .help = "an address or a list of them: 8080 or \"*:8080\" (every address, IPv4 and IPv6), "
@@ -513,6 +517,9 @@ void setting_describe(const struct setting *row, struct buf *out)
         break;
     case SET_DURATION:
         describe_range(row, "a time", "30s, 500ms or 2m", out);
+        break;
+    case SET_MODE:
+        buf_add(out, STR("a file's mode of three octal digits, as in 0660"));
         break;
     case SET_ACCOUNT:
         buf_printf(out, "a name or an id, as in %s", row->example);

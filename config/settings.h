@@ -24,6 +24,7 @@ enum setting_type {
     SET_COUNT,       /* uint64_t */
     SET_SIZE,        /* uint64_t, bytes */
     SET_DURATION,    /* uint64_t, milliseconds */
+    SET_MODE,        /* unsigned, permissions of a file */
     SET_ACCOUNT,     /* char *: a user's or group's name or id */
     SET_MEDIA_TYPE,  /* char * */
     SET_CHARSET,     /* char *, "" for none */

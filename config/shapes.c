@@ -5,7 +5,7 @@
 #include "common/xmalloc.h"
 #include "config/fields.h"
 #include "config/template.h"
-#include "config/utf8.h"
+#include "common/utf8.h"
 
 enum { WORDS_MAX = 256 };
 

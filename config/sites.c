@@ -6,7 +6,7 @@
 #include "config/fields.h"
 #include "config/routes.h"
 #include "config/shapes.h"
-#include "config/utf8.h"
+#include "common/utf8.h"
 
 enum {
     HOST_MAX = 253,

@@ -11,7 +11,7 @@
 #include "config/fields.h"
 #include "config/kinds.h"
 #include "config/shapes.h"
-#include "config/utf8.h"
+#include "common/utf8.h"
 
 enum { INDEX_MAX = 16, STATUS_MIN = 400, STATUS_MAX = 599 };
 
@@ -175,6 +175,29 @@ static void read_log_level(struct value_reader *r, const struct setting *row,
         }
     }
     value_refuse(r, row, item);
+}
+
+/* "0660" or "660": always octal. */
+static void read_mode(struct value_reader *r, const struct setting *row,
+                      const struct yaml_item *item, unsigned *field)
+{
+    struct str text = item->value->text;
+    unsigned mode = 0;
+
+    if (text.n == 4 && text.p[0] == '0')
+        text = str_range(text.p + 1, text.p + text.n);
+    if (text.n != 3) {
+        value_refuse(r, row, item);
+        return;
+    }
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '7') {
+            value_refuse(r, row, item);
+            return;
+        }
+        mode = mode * 8 + (unsigned)(text.p[i] - '0');
+    }
+    *field = mode;
 }
 
 static unsigned usable_cpus(void)
@@ -571,6 +594,9 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
     case SET_WORKERS:
     case SET_UNSIGNED:
         read_unsigned(r, row, item, FIELD(base, row, unsigned));
+        break;
+    case SET_MODE:
+        read_mode(r, row, item, FIELD(base, row, unsigned));
         break;
     case SET_COUNT:
     case SET_SIZE:

@@ -5,7 +5,7 @@
 #include <yaml.h>
 
 #include "common/xmalloc.h"
-#include "config/utf8.h"
+#include "common/utf8.h"
 
 struct anchor {
     struct anchor *next;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "master/verbs.h"
 
 const char args_help[] =
     "remuda - an HTTP server: a docroot, a master and its workers\n"
@@ -10,7 +11,7 @@ const char args_help[] =
     "  remuda [DIR] [-p PORT] [--workers N]   serve DIR (default: the current folder)\n"
     "  remuda -c FILE [--daemon]              serve what the config FILE says\n"
     "  remuda -c FILE -t                      check FILE, without touching a socket\n"
-    "  remuda -c FILE -s VERB                 speak to the master that runs with FILE\n"
+    "  remuda -c FILE -s VERB...              speak to the master that runs with FILE\n"
     "  remuda -c FILE explain URL             what URL would get, and which lines decide it\n"
     "\n"
     "Options\n"
@@ -21,8 +22,8 @@ const char args_help[] =
     "      --dump          print the effective config, defaults included\n"
     "      --full          print every setting with its default, bounds and meaning\n"
     "      --man           the same as the manual page remuda.yaml(5)\n"
-    "  -s, --signal VERB   stop, quit, reload, reopen, upgrade, status or \"set workers N\";\n"
-    "                      waits until it has happened\n"
+    "  -s, --signal VERB   one of those below, with its words; waits until it has happened\n"
+    "  -j, --json          for -s: the answer as one JSON document\n"
     "  -H, --header LINE   for explain: a field of the request, as in 'Accept-Encoding: br'\n"
     "  -X, --method NAME   for explain: the request's method [GET]\n"
     "  -I, --head          for explain: the response's head alone\n"
@@ -39,12 +40,18 @@ const char args_help[] =
     "  reopen  USR1        open the log files anew, after they were moved away\n"
     "  upgrade USR2        let the binary of now take over, without losing a connection\n"
     "  set workers N       that many, until the next reload; no connection is lost\n"
+    "  log level LEVEL     crit, error, warn, notice, info or debug, until the next reload; shows\n"
+    "                      what it is without LEVEL\n"
+    "  purge PATH...       forget what is cached of these files and folders and below them, where\n"
+    "                      changes cannot be seen, as on network file systems\n"
     "  status              what runs: workers, addresses, counters, the last reload\n"
+    "  workers             state, connections, requests, CPU time and memory of each worker\n"
+    "  connections         who is connected, and what is done for them; all of these may follow:\n"
+    "                      how many to show [1000], a state (reading, waiting, sending,\n"
+    "                      lingering, idle), a network of peers such as 10.0.0.0/8\n"
     "          WINCH       end the workers gracefully and keep the sockets; HUP brings them back\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 bad usage, 3 not running (for -s).\n";
-
-static const char *const verbs[] = { "stop", "quit", "reload", "reopen", "upgrade", "status" };
 
 struct parser {
     struct args *args;
@@ -127,32 +134,17 @@ static bool set_man(struct parser *p, const char *value)
     return set_action(p, ACTION_MAN);
 }
 
-/* One argument: the number is the server's to judge. */
-static bool is_set_workers(const char *value)
-{
-    static const char start[] = "set workers ";
-    uint64_t count;
-
-    return strncmp(value, start, sizeof(start) - 1) == 0 &&
-           str_to_u64(str_of(value + sizeof(start) - 1), &count);
-}
-
+/* Judged with the words that follow it, in check(). */
 static bool set_verb(struct parser *p, const char *value)
 {
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
-        if (strcmp(verbs[i], value) == 0) {
-            p->args->verb = verbs[i];
-            return set_action(p, ACTION_VERB);
-        }
-    if (is_set_workers(value)) {
-        p->args->verb = value;
-        return set_action(p, ACTION_VERB);
-    }
-    buf_printf(
-        p->error,
-        "-s takes stop, quit, reload, reopen, upgrade, status or \"set workers N\", not \"%s\"",
-        value);
-    return false;
+    p->args->verb = value;
+    return set_action(p, ACTION_VERB);
+}
+
+static bool set_json(struct parser *p, const char *value)
+{
+    p->args->wants_json = true;
+    return true;
 }
 
 static bool add_field(struct parser *p, const char *value)
@@ -214,14 +206,23 @@ static const struct option {
     bool has_value;
     bool (*set)(struct parser *p, const char *value);
 } options[] = {
-    { 'c', "config", true, set_config },    { 'p', "port", true, set_port },
-    { 0, "workers", true, set_workers },    { 't', "test", false, set_test },
-    { 0, "dump", false, set_dump },         { 0, "full", false, set_full },
-    { 0, "man", false, set_man },           { 's', "signal", true, set_verb },
-    { 0, "single", false, set_single },     { 'H', "header", true, add_field },
-    { 'X', "method", true, set_method },    { 'I', "head", false, set_head_only },
-    { 0, "daemon", false, set_background }, { 0, "foreground", false, set_foreground },
-    { 'V', "version", false, set_version }, { 'h', "help", false, set_help },
+    { 'j', "json", false, set_json },
+    { 'c', "config", true, set_config },
+    { 'p', "port", true, set_port },
+    { 0, "workers", true, set_workers },
+    { 't', "test", false, set_test },
+    { 0, "dump", false, set_dump },
+    { 0, "full", false, set_full },
+    { 0, "man", false, set_man },
+    { 's', "signal", true, set_verb },
+    { 0, "single", false, set_single },
+    { 'H', "header", true, add_field },
+    { 'X', "method", true, set_method },
+    { 'I', "head", false, set_head_only },
+    { 0, "daemon", false, set_background },
+    { 0, "foreground", false, set_foreground },
+    { 'V', "version", false, set_version },
+    { 'h', "help", false, set_help },
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(*options) };
@@ -284,6 +285,28 @@ static int take_option(struct parser *p, const char *word, const char *next)
     return option->has_value && value.p == NULL ? 2 : 1;
 }
 
+void args_join_verb(const struct args *args, struct buf *out)
+{
+    buf_printf(out, "%s", args->verb);
+    for (size_t i = 0; i < args->word_count; i++)
+        buf_printf(out, " %s", args->words[i]);
+}
+
+static bool check_verb(struct parser *p)
+{
+    struct buf line = { 0 };
+    struct str argument;
+    bool is_good = false;
+
+    args_join_verb(p->args, &line);
+    if (strpbrk(buf_cstr(&line), "\n\t") != NULL)
+        buf_printf(p->error, "-s takes words without line ends and tabs");
+    else
+        is_good = verb_parse(buf_str(&line), &argument, p->error) != NULL;
+    buf_fini(&line);
+    return is_good;
+}
+
 /* What each option allows beside it. */
 static bool check(struct parser *p)
 {
@@ -299,6 +322,10 @@ static bool check(struct parser *p)
         buf_printf(p->error, "--workers is for serving a folder: set `workers` in %s", a->config);
     else if (a->action == ACTION_VERB && a->config == NULL)
         buf_printf(p->error, "-s needs -c FILE, the config that the server was started with");
+    else if (a->wants_json && a->action != ACTION_VERB)
+        buf_printf(p->error, "--json is for -s");
+    else if (a->action == ACTION_VERB)
+        return check_verb(p);
     else if (a->action == ACTION_EXPLAIN && a->url == NULL)
         buf_printf(p->error, "explain needs a URL, as in remuda -c FILE explain http://a/b?c");
     else if (a->action != ACTION_EXPLAIN &&
@@ -333,6 +360,12 @@ bool args_parse(int argc, char **argv, struct args *args, struct buf *error)
         } else if (args->action == ACTION_EXPLAIN) {
             buf_printf(error, "explain takes one URL: \"%s\" is too much", argv[i]);
             return false;
+        } else if (args->action == ACTION_VERB) {
+            if (args->word_count == ARGS_WORDS_MAX) {
+                buf_printf(error, "at most %d words behind -s", ARGS_WORDS_MAX);
+                return false;
+            }
+            args->words[args->word_count++] = argv[i];
         } else if (args->dir != NULL) {
             buf_printf(error, "one folder only: \"%s\" and \"%s\"", args->dir, argv[i]);
             return false;

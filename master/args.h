@@ -3,7 +3,7 @@
  *
  *     remuda [DIR] [-p PORT]           serve a folder, without a config
  *     remuda -c FILE [--daemon]        serve what FILE says
- *     remuda -c FILE -s reload         speak to the master that runs with FILE
+ *     remuda -c FILE -s VERB...        speak to the master that runs with FILE
  *     remuda -c FILE explain URL       what URL would get, and which lines of FILE decide it
  */
 #ifndef MASTER_ARGS_H
@@ -25,7 +25,7 @@ enum action {
     ACTION_HELP,    /* -h */
 };
 
-enum { ARGS_FIELDS_MAX = 64 };
+enum { ARGS_FIELDS_MAX = 64, ARGS_WORDS_MAX = 64 };
 
 enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
 
@@ -34,7 +34,10 @@ struct args {
     char **argv;        /* all of them, as main() has them */
     const char *config; /* NULL: serve `dir`; borrowed from argv, like all strings here */
     const char *dir;    /* NULL: not given */
-    const char *verb;   /* of ACTION_VERB */
+    const char *verb;   /* of ACTION_VERB: its first word, or all of it */
+    const char *words[ARGS_WORDS_MAX]; /* and what follows it */
+    size_t word_count;
+    bool wants_json;
     const char *url;    /* of ACTION_EXPLAIN, like the next three */
     const char *method; /* NULL: GET */
     const char *fields[ARGS_FIELDS_MAX];
@@ -48,6 +51,9 @@ struct args {
 
 /* False: `error` holds one line that says what would be right. */
 bool args_parse(int argc, char **argv, struct args *args, struct buf *error);
+
+/* The verb with its words, a space between two. */
+void args_join_verb(const struct args *args, struct buf *out);
 
 extern const char args_help[];
 

@@ -125,11 +125,12 @@ _Noreturn void child_main(struct master *m, unsigned slot, struct bundle *b, int
                                  .channel_fd = channel_fd,
                                  .shared = m->shared,
                                  .slots = m->bank,
+                                 .log_level = m->log_level,
                                  .bundle = b };
     struct buf why = { 0 };
     int result;
 
-    log_init(m->now.config->log_level, slot + 1);
+    log_init(master_log_level(m), slot + 1);
     proctitle_set("remuda: worker process %u", slot + 1);
     if (m->is_daemon)
         daemon_redirect(b->log_fds[0]);

@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/xmalloc.h"
+#include "config/values.h"
 #include "master/pid_file.h"
 #include "master/source.h"
 #include "master/unix_socket.h"
@@ -23,28 +26,91 @@ static bool read_answer(int fd, struct buf *answer)
     return answer->n > 0;
 }
 
-static bool ask(int fd, const char *verb, struct buf *answer)
+/* With its links resolved, as far as the file system knows it: files may be gone already. */
+static char *resolve(const char *path)
 {
-    char line[64];
-    int n = snprintf(line, sizeof(line), "%s\n", verb);
+    char *part = xstrdup(path), *real = NULL, *slash, *whole;
 
-    /* Even when the server has hung up already its answer may be there to read. */
-    if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n && errno != EPIPE)
-        return false;
-    return read_answer(fd, answer);
+    while ((real = realpath(part, NULL)) == NULL && (slash = strrchr(part, '/')) > part)
+        *slash = '\0';
+    whole = xasprintf("%s%s", real != NULL && strcmp(real, "/") != 0 ? real : "",
+                      real != NULL ? path + strlen(part) : path);
+    free(real);
+    free(part);
+    return whole;
 }
 
-static int print_answer(const char *verb, struct buf *answer)
+/*
+ * A path as it was given and as it really is: the server knows a docroot by both. Here, for a dead
+ * network file system may hold up us, but not the server.
+ */
+static void add_path(const char *word, struct buf *line)
+{
+    char *folder = getcwd(NULL, 0);
+    char *path = value_absolute_path(folder != NULL ? folder : "/", str_of(word));
+    char *real = resolve(path);
+
+    if (strstr(path, "/..") == NULL && strcmp(path, real) != 0)
+        buf_printf(line, "%s\t", path);
+    buf_printf(line, "%s\t", real);
+    free(folder);
+    free(path);
+    free(real);
+}
+
+/* What to send; a purge's paths become absolute. */
+static void write_line(const struct args *args, struct buf *line)
+{
+    static const char purge[] = "purge ";
+    struct buf verb = { 0 };
+
+    if (args->wants_json)
+        buf_printf(line, "json ");
+    args_join_verb(args, &verb);
+    if (strncmp(buf_cstr(&verb), purge, sizeof(purge) - 1) == 0) {
+        buf_printf(line, "%s", purge);
+        if (args->word_count == 0)
+            add_path(args->verb + sizeof(purge) - 1, line);
+        for (size_t i = 0; i < args->word_count; i++)
+            add_path(args->words[i], line);
+        line->n--;
+    } else {
+        buf_add(line, buf_str(&verb));
+    }
+    buf_add_char(line, '\n');
+    buf_fini(&verb);
+}
+
+static bool ask(int fd, const struct args *args, struct buf *answer)
+{
+    struct buf line = { 0 };
+    bool is_sent;
+
+    write_line(args, &line);
+    /* Even when the server has hung up already its answer may be there to read. */
+    is_sent = send(fd, line.p, line.n, MSG_NOSIGNAL) == (ssize_t)line.n || errno == EPIPE;
+    buf_fini(&line);
+    return is_sent && read_answer(fd, answer);
+}
+
+static int print_answer(const struct args *args, struct buf *answer)
 {
     struct str text = buf_str(answer);
+    struct buf verb = { 0 };
 
+    if (args->wants_json && text.p[0] == '{') {
+        fwrite(text.p, 1, text.n, stdout);
+        return str_starts(text, STR("{\"ok\":true")) ? EXIT_OK : EXIT_FAILED;
+    }
     if (str_starts(text, STR("ok "))) {
-        printf("%.*s", (int)(text.n - 3), text.p + 3);
+        fwrite(text.p + 3, 1, text.n - 3, stdout);
         return EXIT_OK;
     }
     if (str_starts(text, STR("error ")))
         text = str_range(text.p + 6, text.p + text.n);
-    fprintf(stderr, "remuda: %s failed: %.*s", verb, STR_ARG(text));
+    args_join_verb(args, &verb);
+    fprintf(stderr, "remuda: %s failed: %.*s", buf_cstr(&verb), STR_ARG(text));
+    buf_fini(&verb);
     return EXIT_FAILED;
 }
 
@@ -87,8 +153,8 @@ static int speak(const struct args *args, int fd)
     struct buf answer = { 0 };
     int result = EXIT_FAILED;
 
-    if (ask(fd, args->verb, &answer))
-        result = print_answer(args->verb, &answer);
+    if (ask(fd, args, &answer))
+        result = print_answer(args, &answer);
     else
         fprintf(stderr, "remuda: %s: the server ended without an answer\n", args->verb);
     close(fd);

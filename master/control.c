@@ -6,33 +6,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "master/master.h"
-#include "master/status.h"
+#include "master/privileges.h"
+#include "master/verbs.h"
 
-enum { LINE_MAX_BYTES = 256, CLIENTS_MAX = 64, CLIENT_LIMIT_S = 10, BACKLOG = 64, PAUSE_S = 1 };
-
-enum client_state {
-    CLIENT_READING, /* its line is not complete */
-    CLIENT_WAITING, /* for the next run of `operation` */
-    CLIENT_RUNNING, /* for the run under way */
-    CLIENT_ENDING,  /* for the end of the server */
-    CLIENT_WRITING, /* its answer is not out */
-};
-
-struct client {
-    struct list link;
-    struct control *control;
-    enum client_state state;
-    enum operation operation;
-    ev_io io;
-    ev_timer limit; /* active while READING or WRITING */
-    char line[LINE_MAX_BYTES];
-    size_t line_n;
-    struct buf answer;
-    size_t written;
-};
+enum { CLIENTS_MAX = 64, CLIENT_LIMIT_S = 10, BACKLOG = 64, PAUSE_S = 1 };
 
 static void client_close(struct client *client, struct ev_loop *loop)
 {
@@ -73,7 +54,7 @@ static void client_write(struct client *client)
     client_close(client, loop);
 }
 
-static void client_answer(struct client *client, bool is_ok, const char *text)
+static void begin_writing(struct client *client)
 {
     struct ev_loop *loop = client->control->master->loop;
 
@@ -82,18 +63,52 @@ static void client_answer(struct client *client, bool is_ok, const char *text)
     ev_timer_stop(loop, &client->limit);
     ev_timer_set(&client->limit, CLIENT_LIMIT_S, 0.);
     ev_timer_start(loop, &client->limit);
-    buf_printf(&client->answer, "%s %s", is_ok ? "ok" : "error", text);
     if (client->answer.p[client->answer.n - 1] != '\n')
         buf_add_char(&client->answer, '\n');
     client_write(client);
 }
 
-static void want(struct client *client, enum operation operation)
+struct buf *control_open_json(struct client *client, bool is_ok)
+{
+    json_open(&client->answer, '{');
+    json_add_bool(&client->answer, "ok", is_ok);
+    return &client->answer;
+}
+
+void control_reply_json(struct client *client, const char *text)
+{
+    struct buf *out = &client->answer;
+    struct str rest = str_of(text);
+
+    if (text != NULL) {
+        json_key(out, "lines");
+        json_open(out, '[');
+        while (rest.p != NULL && rest.n > 0)
+            json_text(out, str_cut(&rest, '\n'));
+        json_close(out, ']');
+    }
+    json_close(out, '}');
+    begin_writing(client);
+}
+
+void control_reply(struct client *client, bool is_ok, const char *text)
+{
+    if (client->wants_json) {
+        control_open_json(client, is_ok);
+        control_reply_json(client, text);
+        return;
+    }
+    buf_printf(&client->answer, "%s ", is_ok ? "ok" : "error");
+    buf_add(&client->answer, str_of(text));
+    begin_writing(client);
+}
+
+void control_wait(struct client *client, enum operation operation)
 {
     struct master *m = client->control->master;
 
     if (m->phase > PHASE_RUNNING) {
-        client_answer(client, false, master_end_words(m));
+        control_reply(client, false, master_end_words(m));
         return;
     }
     client->state = CLIENT_WAITING;
@@ -101,86 +116,27 @@ static void want(struct client *client, enum operation operation)
     transaction_want(m, operation); /* may answer at once: the client can be gone */
 }
 
-static void verb_reload(struct client *client)
-{
-    want(client, OPERATION_RELOAD);
-}
-
-static void verb_reopen(struct client *client)
-{
-    want(client, OPERATION_REOPEN);
-}
-
-static void set_workers(struct client *client, struct str number)
-{
-    struct master *m = client->control->master;
-    uint64_t count;
-
-    if (!str_to_u64(number, &count) || count < 1 || count > CONFIG_WORKERS_MAX) {
-        client_answer(client, false, "set workers takes a number from 1 to 1024");
-    } else if (m->is_single) {
-        client_answer(client, false, "--single is one process");
-    } else {
-        m->transaction.workers_wanted = (unsigned)count;
-        want(client, OPERATION_SET_WORKERS);
-    }
-}
-
-static void verb_upgrade(struct client *client)
-{
-    want(client, OPERATION_UPGRADE);
-}
-
-static void verb_stop(struct client *client)
-{
-    client->state = CLIENT_ENDING;
-    master_stop(client->control->master, true);
-}
-
-static void verb_quit(struct client *client)
-{
-    client->state = CLIENT_ENDING;
-    master_stop(client->control->master, false);
-}
-
-static void verb_status(struct client *client)
-{
-    struct buf text = { 0 };
-
-    status_write(client->control->master, &text);
-    client_answer(client, true, buf_cstr(&text));
-    buf_fini(&text);
-}
-
-static const struct verb {
-    const char *name;
-    void (*run)(struct client *client);
-} verbs[] = {
-    { "stop", verb_stop },     { "quit", verb_quit },     { "reload", verb_reload },
-    { "reopen", verb_reopen }, { "status", verb_status }, { "upgrade", verb_upgrade },
-};
-
-static const struct str set_workers_verb = STR_INIT("set workers ");
-
 static void run_line(struct client *client, struct str line)
 {
     struct ev_loop *loop = client->control->master->loop;
+    static const struct str json_before = STR_INIT("json ");
+    const struct verb *verb;
+    struct str argument;
+    struct buf why = { 0 };
 
     /* From here on the server takes its time, not the client. */
     ev_io_stop(loop, &client->io);
     ev_timer_stop(loop, &client->limit);
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
-        if (str_eq(line, str_of(verbs[i].name))) {
-            verbs[i].run(client);
-            return;
-        }
-    if (str_starts(line, set_workers_verb)) {
-        set_workers(client, str_range(line.p + set_workers_verb.n, line.p + line.n));
-        return;
+    if (str_starts(line, json_before)) {
+        client->wants_json = true;
+        line = str_range(line.p + json_before.n, line.p + line.n);
     }
-    client_answer(
-        client, false,
-        "unknown verb; there are stop, quit, reload, reopen, upgrade, status and set workers N");
+    verb = verb_parse(line, &argument, &why);
+    if (verb != NULL)
+        verb->run(client, argument);
+    else
+        control_reply(client, false, buf_cstr(&why));
+    buf_fini(&why);
 }
 
 static void client_read(struct client *client)
@@ -201,7 +157,7 @@ static void client_read(struct client *client)
     if (rest.p != NULL)
         run_line(client, line);
     else if (client->line_n == sizeof(client->line))
-        client_answer(client, false, "line too long");
+        control_reply(client, false, "line too long");
 }
 
 static void on_client(struct ev_loop *loop, ev_io *w, int revents)
@@ -270,13 +226,31 @@ void control_init(struct control *c, struct master *m)
     c->pause.data = c;
 }
 
-bool control_open(struct control *c, const char *path, struct buf *why)
+/* Nobody can connect yet, for it does not listen. */
+static int give_to_group(const struct config *config)
 {
-    int fd = unix_socket_bind(path, 0600, &c->id);
+    const char *path = config->control_socket;
+    gid_t gid;
 
-    if (fd >= 0 && listen(fd, BACKLOG) < 0) {
+    if (config->control_socket_group == NULL)
+        return 0;
+    if (!privileges_find_group(config->control_socket_group, &gid)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return lchown(path, (uid_t)-1, gid);
+}
+
+bool control_open(struct control *c, const struct config *config, struct buf *why)
+{
+    const char *path = config->control_socket;
+    int fd = unix_socket_bind(path, config->control_socket_mode, &c->id), saved_errno;
+
+    if (fd >= 0 && (give_to_group(config) < 0 || listen(fd, BACKLOG) < 0)) {
+        saved_errno = errno;
         unix_socket_unlink(path, &c->id);
         close(fd);
+        errno = saved_errno;
         fd = -1;
     }
     if (fd < 0) {
@@ -382,7 +356,7 @@ void control_answer(struct control *c, enum operation operation, bool is_ok, con
         struct client *client = CONTAINER_OF(at, struct client, link);
 
         if (client->state == CLIENT_RUNNING && client->operation == operation)
-            client_answer(client, is_ok, text);
+            control_reply(client, is_ok, text);
     }
 }
 
@@ -396,7 +370,7 @@ void control_end(struct control *c)
         struct client *client = CONTAINER_OF(at, struct client, link);
 
         if (client->state == CLIENT_ENDING)
-            client_answer(client, true, "stopped");
+            control_reply(client, true, "stopped");
     }
 }
 

@@ -1,7 +1,12 @@
 /*
- * control - the master's Unix socket, mode 0600, for `remuda -s` and remudactl: the signals'
+ * control - the master's Unix socket, by default of mode 0600, for `remuda -s` and remudactl: the signals'
  * verbs, but answered. A client sends one line, "reload\n", and gets lines of which the first
- * starts with "ok" or "error", once the thing has happened.
+ * starts with "ok" or "error", once the thing has happened. What can be asked: verbs.h.
+ *
+ * "json reload\n" gets one JSON document instead, then the stream ends. It is an object whose first
+ * member is "ok"; a verb that has no other members for its outcome gives its lines:
+ *
+ *     {"ok":true,"lines":["generation 2 runs in 4 workers"]}
  *
  * Nothing here waits for a client: lines, clients and the time that one may take are bounded.
  */
@@ -13,9 +18,12 @@
 
 #include "common/buf.h"
 #include "common/list.h"
+#include "config/config.h"
 #include "master/handoff.h"
 #include "master/transaction.h"
 #include "master/unix_socket.h"
+
+enum { CONTROL_LINE_MAX = 16384 }; /* bytes: a verb and some paths */
 
 struct control {
     struct master *master;
@@ -28,10 +36,34 @@ struct control {
     unsigned client_count;
 };
 
+enum client_state {
+    CLIENT_READING, /* its line is not complete */
+    CLIENT_WAITING, /* for the next run of `operation` */
+    CLIENT_RUNNING, /* for the run under way */
+    CLIENT_ASKING,  /* for the workers' answers to its question */
+    CLIENT_ENDING,  /* for the end of the server */
+    CLIENT_WRITING, /* its answer is not out */
+};
+
+struct client {
+    struct list link;
+    struct control *control;
+    enum client_state state;
+    enum operation operation;
+    ev_io io;
+    ev_timer limit;     /* active while READING or WRITING */
+    bool wants_json;    /* the answer */
+    uint64_t shown_max; /* connections: lines of the answer */
+    char line[CONTROL_LINE_MAX];
+    size_t line_n;
+    struct buf answer;
+    size_t written;
+};
+
 void control_init(struct control *c, struct master *m);
 
-/* Listens at `path`. False: `why` says what failed. */
-bool control_open(struct control *c, const char *path, struct buf *why);
+/* Listens where the config says. False: `why` says what failed. */
+bool control_open(struct control *c, const struct config *config, struct buf *why);
 
 /* Answers from now on. */
 void control_start(struct control *c);
@@ -46,6 +78,18 @@ void control_own(struct control *c);
 /* The former master's socket, if nobody took it: its file goes. */
 void control_remove_former(struct handoff *h);
 void control_leave(struct control *c);
+
+/* For verbs: the outcome, one or more lines. The client may be gone afterwards. */
+void control_reply(struct client *client, bool is_ok, const char *text);
+
+/*
+ * The same with members of its own, for who wants JSON: opens the object in client->answer, where
+ * they are to be added; then ends it, with the text's lines unless it is NULL.
+ */
+struct buf *control_open_json(struct client *client, bool is_ok);
+void control_reply_json(struct client *client, const char *text);
+/* The same, once the next run of the operation has ended. */
+void control_wait(struct client *client, enum operation operation);
 
 /* Those who asked so far wait for the run that begins now; later ones for the next. */
 void control_begin(struct control *c, enum operation operation);

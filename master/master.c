@@ -17,6 +17,7 @@
 #include "master/inherited.h"
 #include "master/lines.h"
 #include "master/process.h"
+#include "master/question.h"
 #include "master/status.h"
 #include "master/supervise.h"
 #include "worker/route_series.h"
@@ -175,6 +176,11 @@ static void on_start_limit(struct ev_loop *loop, ev_timer *w, int revents)
     start_failed(m);
 }
 
+enum log_level master_log_level(const struct master *m)
+{
+    return m->log_level >= 0 ? (enum log_level)m->log_level : m->now.config->log_level;
+}
+
 void master_end(struct master *m)
 {
     m->is_over = true;
@@ -298,7 +304,7 @@ static bool open_control(struct master *m, struct buf *errors)
 
     if (config->control_socket != NULL &&
         !control_take_over(&m->control, &m->upgrade.handoff, config->control_socket))
-        is_open = control_open(&m->control, config->control_socket, &why);
+        is_open = control_open(&m->control, config, &why);
     if (!is_open && config->is_control_socket_default) {
         log_warn("%s (going on without it; signals still work)", buf_cstr(&why));
         is_open = true;
@@ -425,7 +431,8 @@ static struct master *master_new(const struct args *args)
     struct master *m = xcalloc(1, sizeof(*m));
 
     m->is_single = args->is_single;
-    m->ready_fd = m->shared_fd = -1;
+    m->ready_fd = m->shared_fd = m->log_level = -1;
+    list_init(&m->questions);
     m->signals.io.fd = -1;
     m->pid_file = PID_FILE_NONE;
     inboxes_init(&m->inboxes);
@@ -446,6 +453,7 @@ void master_fini(struct master *m)
     if (m->loop != NULL)
         ev_loop_destroy(m->loop);
     m->loop = NULL;
+    question_drop_all(m, NULL);
     control_fini(&m->control, NULL);
     signals_close(&m->signals, NULL);
     LIST_EACH_SAFE (at, after, &m->processes)

@@ -5,7 +5,9 @@
  *     process      one worker process: fork, channel, end        child       its main()
  *     supervise    slots: who is missing, who leaves, who died
  *     transaction  reload and reopen, one at a time, and their answers
- *     control      the same verbs over a Unix socket, answered   status      what runs
+ *     question     asks all workers something that changes nothing
+ *     control      who asks over a Unix socket, and gets an answer
+ *     verbs        what can be asked there                       status      what runs
  *
  * All of it is one thread on one loop, and all state hangs on the one struct below.
  */
@@ -17,6 +19,7 @@
 #include <sys/types.h>
 
 #include "common/list.h"
+#include "common/log.h"
 #include "common/shared.h"
 #include "config/config.h"
 #include "master/adoption.h"
@@ -50,7 +53,8 @@ struct slot {
     struct process *process;  /* serves, or is about to; NULL: none */
     struct process *retiring; /* serves until `process`, its heir, does; NULL: none */
     struct backoff backoff;
-    ev_timer respawn; /* active: the slot waits for its next worker */
+    unsigned respawns; /* workers started in place of one that died, by this master */
+    ev_timer respawn;  /* active: the slot waits for its next worker */
     struct adoption adoption;
     struct watched watched;
 };
@@ -89,10 +93,17 @@ struct master {
     unsigned slot_count;   /* slots that should have a worker */
     struct list processes; /* struct process, leaving ones too */
     struct worker *worker; /* --single; NULL: none */
+
+    struct list questions; /* struct question */
+    uint64_t last_question;
+    int log_level; /* as an operator set it, until the next reload; -1: the config's */
 };
 
 /* Serves until told to end; the exit code. */
 int master_run(const struct args *args);
+
+/* That the master and its workers log at now. */
+enum log_level master_log_level(const struct master *m);
 
 /* Ends the server, workers first; a second call may only make it faster. */
 void master_stop(struct master *m, bool is_fast);

@@ -32,7 +32,7 @@ static bool find_user(const char *name, uid_t *uid, gid_t *gid, struct passwd **
     return true;
 }
 
-static bool find_group(const char *name, gid_t *gid)
+bool privileges_find_group(const char *name, gid_t *gid)
 {
     struct group *entry = getgrnam(name);
     uint64_t id;
@@ -77,7 +77,7 @@ bool privileges_resolve(struct privileges *p, const struct config *config, struc
         buf_printf(errors, "user \"%s\" is not known on this machine\n", config->user);
         return false;
     }
-    if (config->group != NULL && !find_group(config->group, &p->gid)) {
+    if (config->group != NULL && !privileges_find_group(config->group, &p->gid)) {
         buf_printf(errors, "group \"%s\" is not known on this machine\n", config->group);
         return false;
     }

@@ -24,6 +24,9 @@ struct privileges {
 bool privileges_resolve(struct privileges *p, const struct config *config, struct buf *errors);
 void privileges_fini(struct privileges *p);
 
+/* By its name or id. */
+bool privileges_find_group(const char *name, gid_t *gid);
+
 /* For good, in this process. -1: `why` says what failed. */
 int privileges_drop(const struct privileges *p, bool no_new_privs, struct buf *why);
 

@@ -12,6 +12,7 @@
 #include "common/xmalloc.h"
 #include "master/child.h"
 #include "master/master.h"
+#include "master/question.h"
 #include "master/supervise.h"
 #include "worker/worker.h"
 
@@ -19,8 +20,12 @@ enum { STOP_LIMIT_MS = 5000 };
 
 static void on_message(struct process *p, struct message *m)
 {
+    if (m->type == MESSAGE_ANSWER) {
+        question_answer(p, m);
+        return;
+    }
     for (uint32_t i = 0; i < m->fd_count; i++)
-        close(m->fds[i]); /* a worker has none for us */
+        close(m->fds[i]); /* a worker has no others for us */
     if (p->state == PROCESS_STARTING && m->type == MESSAGE_READY) {
         p->state = PROCESS_SERVING;
         supervise_on_serving(p);
@@ -128,6 +133,7 @@ static void start_inside(struct process *p, struct bundle *b, int channel_fd)
                                  .shared = m->shared,
                                  .slots = m->bank,
                                  .bundle = b,
+                                 .log_level = -1,
                                  .is_single = true };
 
     copy_fds(b->listener_fds, b->listener_count);

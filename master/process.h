@@ -34,6 +34,7 @@ struct process {
     enum answer answer;  /* to the running transaction's last question */
     uint64_t generation; /* the one it runs */
     uint64_t born;       /* the one that it was started with */
+    unsigned unanswered; /* questions (question.h) that it was asked */
     ev_tstamp started_at;
     ev_io channel;                  /* fd -1: the worker closed its end */
     ev_timer kill_limit;            /* active: it must end before */

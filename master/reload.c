@@ -42,6 +42,9 @@ static void note_fixed_settings(struct master *m, const struct config *new)
         { "daemon", old->daemon == new->daemon },
         { "pid_file", is_text_same(old->pid_file, new->pid_file) },
         { "control_socket", is_text_same(old->control_socket, new->control_socket) },
+        { "control_socket_mode", old->control_socket_mode == new->control_socket_mode },
+        { "control_socket_group",
+          is_text_same(old->control_socket_group, new->control_socket_group) },
     };
     struct buf *notes = &m->transaction.notes;
 
@@ -160,7 +163,7 @@ static void switch_generation(struct master *m)
     m->slot_count = supervise_slots_of(m, &m->now);
     atomic_store(&m->shared->generation, m->now.number);
     log_set_fd(m->now.logs.fds[0]);
-    log_set_level(m->now.config->log_level);
+    log_set_level(master_log_level(m));
     if (m->is_daemon)
         master_redirect(m);
     edition_fini(&old);
@@ -170,15 +173,20 @@ static void commit(struct master *m)
 {
     struct transaction *t = &m->transaction;
     uint64_t number = t->next.number;
+    struct message message = { .type = MESSAGE_COMMIT, .generation = number };
     unsigned asked = 0;
 
+    if (t->operation == OPERATION_RELOAD)
+        m->log_level = -1;
+    if (m->log_level >= 0)
+        snprintf(message.text, sizeof(message.text), "%s", log_level_names[m->log_level]);
     for (unsigned i = 0; i < m->slot_count; i++) {
         struct process *p = m->slots[i].process;
 
         if (p == NULL || p->answer != ANSWER_YES)
             continue;
         asked++;
-        p->answer = process_send(p, MESSAGE_COMMIT, number) ? ANSWER_DUE : ANSWER_NONE;
+        p->answer = process_send_message(p, &message) ? ANSWER_DUE : ANSWER_NONE;
     }
     log_debug("reload: generation %llu committed by the master, %u workers told",
               (unsigned long long)number, asked);

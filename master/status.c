@@ -5,28 +5,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/human.h"
+#include "common/json.h"
 #include "master/master.h"
 #include "master/process.h"
+#include "master/workers.h"
 
 static void add_duration(struct buf *out, uint64_t s)
 {
-    if (s >= 86400)
-        buf_printf(out, "%llud ", (unsigned long long)(s / 86400));
-    if (s >= 3600)
-        buf_printf(out, "%lluh ", (unsigned long long)(s / 3600 % 24));
-    if (s >= 60)
-        buf_printf(out, "%llum ", (unsigned long long)(s / 60 % 60));
-    buf_printf(out, "%llus", (unsigned long long)(s % 60));
-}
+    char text[HUMAN_MAX];
 
-/* Since the first master: an upgrade counts in another bank. */
-static uint64_t slot_requests(const struct master *m, unsigned slot)
-{
-    struct series_totals totals = { 0 };
-
-    for (unsigned bank = 0; bank < SHARED_BANKS; bank++)
-        series_add_all(&m->shared->series, bank * SHARED_SLOTS_MAX + slot, &totals);
-    return series_requests(&totals);
+    buf_add(out, str_of(human_duration(s, text)));
 }
 
 static void add_process(const struct master *m, const struct process *p, struct buf *out)
@@ -44,7 +33,7 @@ static void add_process(const struct master *m, const struct process *p, struct 
     if (m->slots[p->slot].process == p)
         buf_printf(out, ", %llu connections, %llu requests",
                    (unsigned long long)(accepted > closed ? accepted - closed : 0),
-                   (unsigned long long)slot_requests(m, p->slot));
+                   (unsigned long long)workers_requests(m, p->slot));
     if (m->slots[p->slot].process == p && inboxes_has(&m->inboxes, p->slot))
         buf_printf(out, ", %llu handed over, %llu taken over",
                    (unsigned long long)counter_read(shared, COUNTER_CONNECTIONS_HANDED_OVER),
@@ -84,9 +73,10 @@ static void add_addresses(const struct master *m, struct buf *out)
     buf_add_char(out, '\n');
 }
 
+static const char *const phases[] = { "starting", "running", "quitting", "stopping" };
+
 void status_write(const struct master *m, struct buf *out)
 {
-    static const char *const phases[] = { "starting", "running", "quitting", "stopping" };
     uint64_t now = (uint64_t)time(NULL), started_at = m->shared->started_at;
 
     buf_printf(out, "remuda " REMUDA_VERSION " is %s%s, pid %d, up ", phases[m->phase],
@@ -103,6 +93,54 @@ void status_write(const struct master *m, struct buf *out)
         if (ev_is_active(&m->slots[i].respawn))
             buf_printf(out, "worker %u: ended young, the next one starts after a pause\n", i + 1);
     add_last_reload(&m->transaction, out);
+}
+
+static void add_last_reload_json(const struct transaction *t, struct buf *out)
+{
+    struct str rest = buf_str(&t->result);
+
+    json_key(out, "last_reload");
+    if (t->result.n == 0) {
+        json_null(out);
+        return;
+    }
+    json_open(out, '{');
+    json_add_u64(out, "at", (uint64_t)t->result_at);
+    json_add_bool(out, "ok", t->is_result_ok);
+    json_key(out, "lines");
+    json_open(out, '[');
+    while (rest.p != NULL && rest.n > 0)
+        json_text(out, str_cut(&rest, '\n'));
+    json_close(out, ']');
+    json_close(out, '}');
+}
+
+void status_write_json(const struct master *m, struct buf *out)
+{
+    uint64_t now = (uint64_t)time(NULL), started_at = m->shared->started_at;
+
+    json_add_text(out, "version", STR(REMUDA_VERSION));
+    json_add_text(out, "state", str_of(phases[m->phase]));
+    json_add_bool(out, "is_drained", m->is_drained);
+    json_add_u64(out, "pid", (uint64_t)getpid());
+    json_add_u64(out, "up_seconds", now > started_at ? now - started_at : 0);
+    json_add_u64(out, "generation", m->now.number);
+    json_add_text(out, "config", str_of(m->now.source.path));
+    json_add_text(out, "log_level", str_of(log_level_names[master_log_level(m)]));
+    json_key(out, "listening");
+    json_open(out, '[');
+    for (size_t i = 0; i < m->listeners.count; i++) {
+        char text[ADDRESS_TEXT_MAX];
+
+        address_format(&m->listeners.rows[i].actual, text);
+        json_text(out, str_of(text));
+    }
+    json_close(out, ']');
+    json_add_u64(out, "worker_count", m->slot_count);
+    json_add_u64(out, "respawned", atomic_load(&m->shared->respawns));
+    json_key(out, "workers");
+    workers_write_json(m, out);
+    add_last_reload_json(&m->transaction, out);
 }
 
 static bool is_wildcard(const struct address *a)

@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "master/process.h"
+#include "master/question.h"
 
 /* On top of worker_shutdown_timeout, in which a worker ends by itself. */
 enum { QUIT_GRACE_MS = 2000 };
@@ -253,6 +254,7 @@ static void replace(struct master *m, struct process *p)
     if (m->phase != PHASE_RUNNING)
         return;
     atomic_fetch_add(&m->shared->respawns, 1);
+    slot->respawns++;
     if (delay_ms > 0) {
         log_warn("worker %u lived for less than a second: the next one starts in %u ms",
                  p->slot + 1, delay_ms);
@@ -279,6 +281,7 @@ static void take_ended(struct master *m, struct process *p, int status)
     if (slot->process == NULL)
         shared_leave_slot(m->shared, &m->bank[p->slot]);
     adoption_forget(m, p);
+    question_forget(p);
     process_free(p, m->loop);
 }
 

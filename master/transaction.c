@@ -197,6 +197,7 @@ void transaction_end(struct master *m, bool is_ok, const char *text)
         t->result.n = 0;
         buf_printf(&t->result, "%s%s", is_ok ? "" : "failed: ", text);
         t->result_at = time(NULL);
+        t->is_result_ok = is_ok;
         if (m->phase == PHASE_RUNNING)
             master_notify_ready(m); /* as it is now, be it the new config or the old */
     }

@@ -64,6 +64,7 @@ struct transaction {
     struct buf notes;          /* settings that wait for the next start */
     struct buf result;         /* of the last reload, for `status`; empty: none yet */
     time_t result_at;
+    bool is_result_ok;
 };
 
 void transaction_init(struct master *m);

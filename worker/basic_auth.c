@@ -254,7 +254,7 @@ static void wait_for(struct auth_job *job, struct exchange *x, void (*resume)(st
 
     waiter->next = job->waiters;
     job->waiters = waiter;
-    exchange_suspend(x, resume, &waiter->x);
+    exchange_suspend(x, "waiting for a password check", resume, &waiter->x);
 }
 
 static bool is_equal(const struct siphash *a, const struct siphash *b)

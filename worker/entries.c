@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/xmalloc.h"
+#include "worker/file_purge.h"
 #include "worker/file_work.h"
 #include "worker/variants.h"
 #include "worker/ways.h"
@@ -247,6 +248,23 @@ size_t entries_drop(struct entries *entries, const struct docroot *root)
                 entry_drop(entries, e);
                 dropped++;
             }
+        }
+    }
+    return dropped;
+}
+
+size_t entries_purge(struct entries *entries, const struct docroot *root, struct str below)
+{
+    size_t dropped = 0;
+
+    for (int i = 0; i < HOLDS_COUNT; i++) {
+        LIST_EACH_SAFE (at, after, &entries->order[i]) {
+            struct entry *e = CONTAINER_OF(at, struct entry, in_order);
+
+            if (e->root != root || !file_purge_touches(below, (struct str){ e->path, e->path_n }))
+                continue;
+            entry_drop(entries, e);
+            dropped++;
         }
     }
     return dropped;

@@ -77,6 +77,8 @@ void entry_drop(struct entries *entries, struct entry *e);
 
 /* All below `root`; NULL: all. Returns how many. */
 size_t entries_drop(struct entries *entries, const struct docroot *root);
+/* Those of `root` that `below` touches (file_purge.h). Returns how many. */
+size_t entries_purge(struct entries *entries, const struct docroot *root, struct str below);
 /* Those with descriptors that no response holds. Returns how many descriptors were closed. */
 size_t entries_shed(struct entries *entries);
 

@@ -70,13 +70,14 @@ void exchange_free(struct worker *w, struct exchange *x)
     w->exchanges_free_count++;
 }
 
-void exchange_suspend(struct exchange *x, void (*resume)(struct exchange *x),
+void exchange_suspend(struct exchange *x, const char *awaited, void (*resume)(struct exchange *x),
                       struct exchange **holder)
 {
     exchange_settle(x);
     *holder = x;
     x->holder = holder;
     x->is_awake = false;
+    x->awaited = awaited;
     x->resume = resume;
 }
 

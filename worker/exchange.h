@@ -59,6 +59,7 @@ struct exchange {
     bool is_settled;                    /* head is in the pool: the input may go */
     bool is_awake;                      /* what it was suspended for is there */
     void (*resume)(struct exchange *x); /* goes on with the answer; NULL: it is not suspended */
+    const char *awaited;                /* while it is: "waiting for ..." */
     struct exchange **holder;           /* who will wake it; NULL: nobody */
     uint64_t body_left;                 /* of the request's, BODY_FRAMING_LENGTH */
     struct http1_chunked *chunked;      /* BODY_FRAMING_CHUNKED: in the pool; else NULL */
@@ -87,8 +88,9 @@ struct exchange {
  * exchange stands still until exchange_wake(), after which `resume` goes on (and may suspend
  * again). Views of the request may move here: take them anew afterwards. *holder is where the one
  * who will wake it keeps it; it becomes NULL if the exchange ends first.
+ * `awaited` says for people what it is: "waiting for a password check".
  */
-void exchange_suspend(struct exchange *x, void (*resume)(struct exchange *x),
+void exchange_suspend(struct exchange *x, const char *awaited, void (*resume)(struct exchange *x),
                       struct exchange **holder);
 void exchange_wake(struct exchange *x);
 

@@ -412,7 +412,9 @@ static bool run(struct worker *w, const struct explain_request *ask, FILE *out, 
 
 bool explain(struct bundle *bundle, const struct explain_request *ask, FILE *out, char **why)
 {
-    struct heritage heritage = { .slot_count = 1, .bundle = bundle, .is_single = true };
+    struct heritage heritage = {
+        .slot_count = 1, .log_level = -1, .bundle = bundle, .is_single = true
+    };
     struct ev_loop *loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     struct message m = { .text = "no event loop" };
     struct worker *w = NULL;

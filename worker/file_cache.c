@@ -2,6 +2,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -11,6 +13,7 @@
 #include "common/xmalloc.h"
 #include "worker/docroot.h"
 #include "worker/entries.h"
+#include "worker/file_purge.h"
 #include "worker/file_walk.h"
 #include "worker/file_watch.h"
 #include "worker/variants.h"
@@ -386,6 +389,48 @@ void file_cache_set_room(struct file_cache *cache, bool (*give_room)(void *conte
 {
     cache->give_room = give_room;
     cache->context = context;
+}
+
+/* The kernel's word on an open folder: nothing is looked up. */
+static struct str real_path(const struct docroot *root, char text[PATH_MAX])
+{
+    char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+    ssize_t n;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", root->fd);
+    n = readlink(link, text, PATH_MAX);
+    return n > 0 ? (struct str){ text, (size_t)n } : STR_NONE;
+}
+
+static size_t purge_below(struct file_cache *cache, struct docroot *root, struct str below)
+{
+    size_t dropped;
+
+    if (below.p == NULL)
+        return 0;
+    dropped = entries_purge(&cache->entries, root, below);
+    if (below.n == 0)
+        root_check(cache, root); /* it may be another one by now */
+    return dropped;
+}
+
+size_t file_cache_purge(struct file_cache *cache, struct str path)
+{
+    char text[PATH_MAX];
+    size_t dropped = 0;
+
+    LIST_EACH (at, &cache->roots) {
+        struct docroot *root = CONTAINER_OF(at, struct docroot, in_cache);
+        struct str real = real_path(root, text), named = str_of(root->options.path);
+
+        dropped += purge_below(cache, root, file_purge_below(named, path));
+        if (real.p != NULL && !str_eq(real, named))
+            dropped += purge_below(cache, root, file_purge_below(real, path));
+    }
+    cache->invalidated += dropped;
+    if (cache->ways != NULL)
+        ways_forget_idle(cache->ways);
+    return dropped;
 }
 
 size_t file_cache_shed(struct file_cache *cache)

@@ -109,6 +109,14 @@ void file_cache_add_encoded(struct file_cache *cache, struct file *f, enum encod
  */
 void file_cache_set_room(struct file_cache *cache, bool (*give_room)(void *context), void *context);
 
+/*
+ * Forgets what it holds of `path` (absolute, clean, of a file or folder) and of all below it: found,
+ * missing, or in another encoding. For changes that inotify cannot tell of. A docroot is known by
+ * the path that the config names, and by the one that it really has; through a link inside of it a
+ * file is known by the path that requests take. Returns how many answers were dropped.
+ */
+size_t file_cache_purge(struct file_cache *cache, struct str path);
+
 /* Closes every descriptor that no response holds (descriptors ran out). Returns how many. */
 size_t file_cache_shed(struct file_cache *cache);
 

@@ -16,6 +16,7 @@
 #include "worker/deadline.h"
 #include "worker/exchange.h"
 #include "worker/handover.h"
+#include "worker/questions.h"
 #include "worker/ticks.h"
 #include "worker/worker.h"
 
@@ -71,6 +72,7 @@ struct worker {
     int channel_fd; /* owned */
     ev_io channel_io;
     struct fd_list incoming; /* descriptors of a message under way */
+    struct questions questions;
 
     /* connections */
     size_t conn_count;

@@ -190,5 +190,5 @@ void listing_answer(struct exchange *x, struct str below)
         return;
     }
     all->reading++;
-    exchange_suspend(x, resume, &l->x);
+    exchange_suspend(x, "waiting for a listing", resume, &l->x);
 }

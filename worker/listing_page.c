@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "common/put.h"
-#include "config/utf8.h"
+#include "common/utf8.h"
 #include "worker/path.h"
 
 enum {

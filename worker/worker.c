@@ -272,9 +272,11 @@ static void prepare(struct worker *w, struct message *m)
     tell_master(w, MESSAGE_READY, m->generation, NULL);
 }
 
-static void commit(struct worker *w, uint64_t number)
+static void commit(struct worker *w, const struct message *m)
 {
     struct generation *gen = w->pending;
+    uint64_t number = m->generation;
+    enum log_level level;
 
     if (gen == NULL || gen->number != number) {
         log_error("told to switch to generation %llu, which was not prepared",
@@ -283,6 +285,8 @@ static void commit(struct worker *w, uint64_t number)
     }
     w->pending = NULL;
     switch_to(w, gen, &w->pending_bundle);
+    if (log_level_parse(str_of(m->text), &level))
+        log_set_level(level);
     bundle_fini(&w->pending_bundle);
     tell_master(w, MESSAGE_COMMITTED, number, NULL);
 }
@@ -354,7 +358,7 @@ static void obey(struct worker *w, struct message *m)
         prepare(w, m);
         return;
     case MESSAGE_COMMIT:
-        commit(w, m->generation);
+        commit(w, m);
         return;
     case MESSAGE_ABORT:
         forget_pending(w);
@@ -373,6 +377,9 @@ static void obey(struct worker *w, struct message *m)
         return;
     case MESSAGE_STOP:
         end_loop(w);
+        return;
+    case MESSAGE_ASK:
+        questions_ask(w, m);
         return;
     default:
         log_error("unknown message %u from the master", m->type);
@@ -564,6 +571,7 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     list_init(&w->runnable);
     deadlines_init(&w->deadlines);
     handover_init(w);
+    questions_init(w);
     w->offload = offload_new(OFFLOAD_JOBS);
     w->background = offload_new(BACKGROUND_JOBS);
     w->passwords = offload_new(PASSWORD_JOBS);
@@ -596,6 +604,8 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     }
     start_watchers(w);
     switch_to(w, gen, heritage->bundle);
+    if (heritage->log_level >= 0)
+        log_set_level((enum log_level)heritage->log_level);
     tell_master(w, MESSAGE_READY, heritage->bundle->generation, NULL);
     return w;
 }
@@ -611,6 +621,7 @@ void worker_free(struct worker **wp)
     offload_free(&w->passwords);
     basic_auth_free(&w->auth);
     stop_watchers(w); /* after the jobs, which wake connections */
+    questions_fini(w);
     file_cache_cancel_work(w->gen->cache);
     offload_free(&w->background); /* before the caches that its jobs point to */
     LIST_EACH_SAFE (at, after, &w->listeners) {

@@ -145,3 +145,42 @@ Test(channel, refuses_what_is_no_message)
     cr_expect_eq(channel_receive(b, &got), -1);
     cr_expect_eq(errno, EPROTO);
 }
+
+Test(channel, carries_texts_of_any_length)
+{
+    static const size_t sizes[] = { 0, 1, CHANNEL_TEXT_MAX - 1, CHANNEL_TEXT_MAX, 300000 };
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        struct message sent = { .type = MESSAGE_ANSWER, .generation = 7 }, got;
+        struct buf text = { 0 }, out = { 0 };
+
+        for (size_t n = 0; n < sizes[i]; n++)
+            buf_add_char(&text, (char)('a' + n % 26));
+        buf_add_char(&out, '>');
+        cr_assert_eq(channel_send_text(b, &sent, buf_str(&text)), 0);
+        cr_assert_eq(channel_receive(a, &got), 1);
+        cr_expect_eq(got.generation, 7);
+        cr_expect_eq(channel_take_text(&got, 300000, &out), 0);
+        cr_expect_eq(got.fd_count, 0);
+        cr_expect_eq(out.n, sizes[i] + 1);
+        cr_expect(text.n == 0 || memcmp(out.p + 1, text.p, text.n) == 0);
+        buf_fini(&text);
+        buf_fini(&out);
+    }
+}
+
+Test(channel, takes_no_text_that_is_too_long)
+{
+    struct message sent = { .type = MESSAGE_ANSWER }, got;
+    struct buf text = { 0 }, out = { 0 };
+
+    for (size_t n = 0; n < 1000; n++)
+        buf_add_char(&text, 'x');
+    cr_assert_eq(channel_send_text(b, &sent, buf_str(&text)), 0);
+    cr_assert_eq(channel_receive(a, &got), 1);
+    cr_expect_eq(channel_take_text(&got, 999, &out), -1);
+    cr_expect_eq(errno, EFBIG);
+    cr_expect_eq(got.fd_count, 0);
+    buf_fini(&text);
+    buf_fini(&out);
+}

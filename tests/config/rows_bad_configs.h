@@ -152,6 +152,10 @@ static const struct bad_row {
         "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
       2, 17, "at most 107 are possible" },
+    { "mode of a letter", R "control_socket_mode: rw\n", 2, 22, "three octal digits, as in 0660" },
+    { "mode that is not octal", R "control_socket_mode: 0680\n", 2, 22, "octal" },
+    { "mode with more than permissions", R "control_socket_mode: 4755\n", 2, 22, "octal" },
+    { "mode of two digits", R "control_socket_mode: 66\n", 2, 22, "octal" },
     { "index with a folder", R "index: a/b.html\n", 2, 8, "names of files in the folder itself" },
     { "index with an empty name", R "index: [a, '']\n", 2, 12, "is empty" },
     { "index with a list in it", R "index: [a, [b]]\n", 2, 12, "not a list" },

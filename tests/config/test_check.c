@@ -67,6 +67,8 @@ static const struct {
     { "users in a folder", "root: @\nauth_basic: x\nauth_basic_user_file: @\n", 3, 23,
       "not a file" },
     { "users that nobody asks for", "root: @\nauth_basic_user_file: /none/users\n", 0, 0, NULL },
+    { "control socket's group", "root: @\ncontrol_socket_group: nosuchgroup\n", 2, 23,
+      "no group \"nosuchgroup\"" },
     { "control socket", "root: @\ncontrol_socket: /none/x.sock\n", 2, 17, "/none" },
 };
 

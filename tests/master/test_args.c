@@ -33,6 +33,25 @@ static const struct {
     { "a verb",
       { "-c", "a", "-s", "reload" },
       { .action = ACTION_VERB, .config = "a", .verb = "reload", .port = 8080 } },
+    { "a verb of several words, as one or more",
+      { "-c", "a", "-s", "set workers 4" },
+      { .action = ACTION_VERB, .config = "a", .verb = "set workers 4", .port = 8080 } },
+    { "its words may follow, and options behind them",
+      { "-s", "log", "level", "debug", "-c", "a", "--json" },
+      { .action = ACTION_VERB,
+        .config = "a",
+        .verb = "log",
+        .word_count = 2,
+        .wants_json = true,
+        .port = 8080 } },
+    { "paths",
+      { "-c", "a", "-j", "-s", "purge", "b", "c d" },
+      { .action = ACTION_VERB,
+        .config = "a",
+        .verb = "purge",
+        .word_count = 2,
+        .wants_json = true,
+        .port = 8080 } },
     { "background",
       { "-c", "a", "--daemon" },
       { .config = "a", .port = 8080, .is_daemon_set = true, .is_daemon = true } },
@@ -68,6 +87,8 @@ Test(args, reads_each_row)
         expect_text(args.dir, good[i].expect.dir, good[i].why);
         expect_text(args.verb, good[i].expect.verb, good[i].why);
         cr_expect_eq(args.port, good[i].expect.port, "%s", good[i].why);
+        cr_expect_eq(args.word_count, good[i].expect.word_count, "%s", good[i].why);
+        cr_expect_eq(args.wants_json, good[i].expect.wants_json, "%s", good[i].why);
         cr_expect_eq(args.workers, good[i].expect.workers, "%s", good[i].why);
         cr_expect_eq(args.is_single, good[i].expect.is_single, "%s", good[i].why);
         cr_expect_eq(args.is_daemon, good[i].expect.is_daemon, "%s", good[i].why);
@@ -95,7 +116,13 @@ static const struct {
     { { "--daemon=yes" }, "--daemon takes no value" },
     { { "-tx" }, "-t takes no value" },
     { { "--daemon", "--foreground" }, "exclude each other" },
-    { { "-s", "restart", "-c", "a" }, "status or \"set workers N\", not \"restart\"" },
+    { { "-s", "restart", "-c", "a" }, "unknown verb \"restart\"; there are stop, quit" },
+    { { "-s", "restart", "-c", "a" }, "log level [LEVEL] and purge PATH" },
+    { { "-s", "stop", "now", "-c", "a" }, "stop takes no argument" },
+    { { "-s", "set", "workers", "-c", "a" }, "set workers needs an argument: set workers N" },
+    { { "-s", "purge", "-c", "a" }, "purge needs an argument" },
+    { { "-s", "purge", "a\nb", "-c", "a" }, "without line ends" },
+    { { "-j", "-c", "a" }, "--json is for -s" },
     { { "-s", "reload" }, "-s needs -c FILE" },
     { { "-t", "--dump" }, "only one of" },
     { { "-c", "a", "www" }, "-c and a folder exclude each other" },

@@ -1,4 +1,4 @@
-#include "config/utf8.h"
+#include "common/utf8.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

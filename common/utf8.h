@@ -1,9 +1,9 @@
 /*
- * utf8 - characters and lines of a config's text, counted the way libyaml counts them, so that a
+ * utf8 - characters and lines of a text, counted the way libyaml counts those of a config, so that a
  * mark of libyaml's and an excerpt of ours speak of the same place.
  */
-#ifndef CONFIG_UTF8_H
-#define CONFIG_UTF8_H
+#ifndef COMMON_UTF8_H
+#define COMMON_UTF8_H
 
 #include <stdbool.h>
 #include <stdint.h>

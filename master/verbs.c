@@ -1,0 +1,135 @@
+#include "master/verbs.h"
+
+#include "common/json.h"
+#include "master/control.h"
+#include "master/inquiries.h"
+#include "master/master.h"
+#include "master/status.h"
+#include "master/workers.h"
+
+static void run_reload(struct client *client, struct str argument)
+{
+    control_wait(client, OPERATION_RELOAD);
+}
+
+static void run_reopen(struct client *client, struct str argument)
+{
+    control_wait(client, OPERATION_REOPEN);
+}
+
+static void run_upgrade(struct client *client, struct str argument)
+{
+    control_wait(client, OPERATION_UPGRADE);
+}
+
+static void run_set_workers(struct client *client, struct str number)
+{
+    struct master *m = client->control->master;
+    uint64_t count;
+
+    if (!str_to_u64(number, &count) || count < 1 || count > CONFIG_WORKERS_MAX) {
+        control_reply(client, false, "set workers takes a number from 1 to 1024");
+    } else if (m->is_single) {
+        control_reply(client, false, "--single is one process");
+    } else {
+        m->transaction.workers_wanted = (unsigned)count;
+        control_wait(client, OPERATION_SET_WORKERS);
+    }
+}
+
+static void run_stop(struct client *client, struct str argument)
+{
+    client->state = CLIENT_ENDING;
+    master_stop(client->control->master, true);
+}
+
+static void run_quit(struct client *client, struct str argument)
+{
+    client->state = CLIENT_ENDING;
+    master_stop(client->control->master, false);
+}
+
+static void run_status(struct client *client, struct str argument)
+{
+    struct buf text = { 0 };
+
+    if (client->wants_json) {
+        status_write_json(client->control->master, control_open_json(client, true));
+        control_reply_json(client, NULL);
+        return;
+    }
+    status_write(client->control->master, &text);
+    control_reply(client, true, buf_cstr(&text));
+    buf_fini(&text);
+}
+
+static void run_workers(struct client *client, struct str argument)
+{
+    struct buf text = { 0 }, *out;
+
+    if (client->wants_json) {
+        out = control_open_json(client, true);
+        json_key(out, "workers");
+        workers_write_json(client->control->master, out);
+        control_reply_json(client, NULL);
+        return;
+    }
+    workers_write(client->control->master, &text);
+    control_reply(client, true, buf_cstr(&text));
+    buf_fini(&text);
+}
+
+static const struct verb verbs[] = {
+    { "stop", NULL, run_stop },
+    { "quit", NULL, run_quit },
+    { "reload", NULL, run_reload },
+    { "reopen", NULL, run_reopen },
+    { "upgrade", NULL, run_upgrade },
+    { "status", NULL, run_status },
+    { "workers", NULL, run_workers },
+    { "set workers", "N", run_set_workers },
+    { "connections", "[MAX STATE NETWORK]", run_connections },
+    { "log level", "[LEVEL]", run_log_level },
+    { "purge", "PATH...", run_purge },
+};
+
+enum { VERB_COUNT = sizeof(verbs) / sizeof(*verbs) };
+
+static void say_unknown(struct str line, struct buf *why)
+{
+    buf_printf(why, "unknown verb \"%.*s\"; there are ", STR_ARG(line));
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        buf_printf(why, "%s%s", i == 0 ? "" : i + 1 < VERB_COUNT ? ", " : " and ", verbs[i].name);
+        if (verbs[i].argument != NULL)
+            buf_printf(why, " %s", verbs[i].argument);
+    }
+}
+
+static bool takes(const struct verb *verb, struct str argument, struct buf *why)
+{
+    if (argument.p == NULL && verb->argument != NULL && verb->argument[0] != '[')
+        buf_printf(why, "%s needs an argument: %s %s", verb->name, verb->name, verb->argument);
+    else if (argument.p != NULL && verb->argument == NULL)
+        buf_printf(why, "%s takes no argument", verb->name);
+    else
+        return true;
+    return false;
+}
+
+const struct verb *verb_parse(struct str line, struct str *argument, struct buf *why)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        struct str name = str_of(verbs[i].name);
+
+        *argument = STR_NONE;
+        if (!str_starts(line, name) || (line.n > name.n && line.p[name.n] != ' '))
+            continue;
+        if (line.n > name.n)
+            *argument = str_range(line.p + name.n + 1, line.p + line.n);
+        if (argument->n == 0)
+            *argument = STR_NONE;
+        return takes(&verbs[i], *argument, why) ? &verbs[i] : NULL;
+    }
+    say_unknown(line, why);
+    return NULL;
+}
