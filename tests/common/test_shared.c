@@ -72,7 +72,8 @@ Test(shared, is_opened_by_another_that_agrees_about_its_layout)
     copy = dup(fd);
     again = shared_open(copy);
     cr_assert_not_null(again);
-    cr_expect_eq(counter_read(&again->slots[SHARED_SLOTS_MAX + 2], COUNTER_CONNECTIONS_ACCEPTED), 7);
+    cr_expect_eq(counter_read(&again->slots[SHARED_SLOTS_MAX + 2], COUNTER_CONNECTIONS_ACCEPTED),
+                 7);
     shared_free(&again, &copy);
 
     s->layout++;
