@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log_writer.h"
 #include "common/xmalloc.h"
 
 /*
@@ -24,6 +25,13 @@ struct wire_header {
     uint32_t peer_slots[INBOX_PEERS_MAX];
 };
 
+/* Not by ourselves: to close a file of a stalled disk can take as long as to write to it. */
+static void close_logs(const struct bundle *b)
+{
+    for (size_t i = 0; i < b->log_count; i++)
+        log_writer_close(i == 0 ? LOG_ERRORS : LOG_REQUESTS, b->log_fds[i]);
+}
+
 static void close_all(int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -35,7 +43,7 @@ void bundle_fini(struct bundle *b)
 {
     if (b->owns_fds) {
         close_all(b->listener_fds, b->listener_count);
-        close_all(b->log_fds, b->log_count);
+        close_logs(b);
         close_all(&b->inbox_fd, b->has_inbox);
         for (size_t i = 0; i < b->peer_count; i++)
             close_all(&b->peers[i].fd, 1);

@@ -7,9 +7,15 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/log_writer.h"
 #include "common/str.h"
 
-enum { FRAMES_MAX = 64, STACK_BYTES = 64 * 1024, DESCRIPTION_MAX = 400 };
+enum {
+    FRAMES_MAX = 64,
+    STACK_BYTES = 64 * 1024,
+    DESCRIPTION_MAX = 400,
+    SETTLE_MS = 200, /* for lines that wait to be written: the helper thread lives on meanwhile */
+};
 
 static struct {
     unsigned slot;
@@ -54,6 +60,8 @@ static void on_crash(int number)
     void *frames[FRAMES_MAX];
     size_t n = put_text(line, STR("remuda: worker "));
 
+    log_writer_settle(LOG_ERRORS, SETTLE_MS);
+    log_writer_settle(LOG_REQUESTS, SETTLE_MS);
     n += put_number(line + n, state.slot + 1);
     n += put_text(line + n, STR(", pid "));
     n += put_number(line + n, (unsigned long)getpid());

@@ -6,6 +6,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/log_writer.h"
+
+enum { LINE_MAX_BYTES = 2048, LAST_WORDS_MS = 1000 };
+
 const char *const log_level_names[] = {
     [LOG_CRIT] = "crit", [LOG_ERROR] = "error", [LOG_WARN] = "warn",    [LOG_NOTICE] = "notice",
     [LOG_INFO] = "info", [LOG_DEBUG] = "debug", [LOG_DEBUG + 1] = NULL,
@@ -15,7 +19,8 @@ static struct {
     enum log_level level;
     unsigned slot;
     int fd;
-} state = { LOG_NOTICE, 0, STDERR_FILENO };
+    bool is_deferred;
+} state = { LOG_NOTICE, 0, STDERR_FILENO, false };
 
 bool log_level_parse(struct str name, enum log_level *level)
 {
@@ -48,6 +53,11 @@ int log_fd(void)
     return state.fd;
 }
 
+void log_defer(bool is_deferred)
+{
+    state.is_deferred = is_deferred;
+}
+
 bool log_is_on(enum log_level level)
 {
     return level <= state.level;
@@ -61,34 +71,80 @@ static void defuse(char *text, size_t n)
             text[i] = '?';
 }
 
-void log_vline(enum log_level level, const char *format, va_list args)
+/* The line, cut to fit, with its line feed; the length. */
+static size_t format_line(char line[LINE_MAX_BYTES], enum log_level level, const char *format,
+                          va_list args)
 {
-    char line[2048];
     struct tm tm;
     time_t now = time(NULL);
     int saved_errno = errno;
     size_t n;
     int more;
 
-    if (!log_is_on(level))
-        return;
     localtime_r(&now, &tm);
-    n = strftime(line, sizeof(line), "%Y/%m/%d %H:%M:%S", &tm);
-    n += (size_t)snprintf(line + n, sizeof(line) - n, " [%s] %d#%u: ", log_level_names[level],
+    n = strftime(line, LINE_MAX_BYTES, "%Y/%m/%d %H:%M:%S", &tm);
+    n += (size_t)snprintf(line + n, LINE_MAX_BYTES - n, " [%s] %d#%u: ", log_level_names[level],
                           (int)getpid(), state.slot);
     errno = saved_errno; /* for %m */
-    more = vsnprintf(line + n, sizeof(line) - n - 1, format, args);
+    more = vsnprintf(line + n, LINE_MAX_BYTES - n - 1, format, args);
     if (more > 0) {
-        size_t room = sizeof(line) - n - 2;
+        size_t room = LINE_MAX_BYTES - n - 2;
         size_t text_n = (size_t)more < room ? (size_t)more : room;
 
         defuse(line + n, text_n);
         n += text_n;
     }
     line[n++] = '\n';
-    /* A log that cannot be written must not stop the server: the line is lost. */
+    return n;
+}
+
+static void tell(uint64_t count, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void tell(uint64_t count, const char *format, ...)
+{
+    char line[LINE_MAX_BYTES];
+    va_list args;
+    size_t n;
+
+    va_start(args, format);
+    n = format_line(line, LOG_WARN, format, args);
+    va_end(args);
+    log_writer_tell(state.fd, (struct str){ line, n }, count);
+}
+
+void log_tell_losses(void)
+{
+    uint64_t count = state.is_deferred ? log_writer_untold() : 0;
+
+    if (count > 0)
+        tell(count, "%llu line%s of this log could not be written", (unsigned long long)count,
+             count == 1 ? "" : "s");
+}
+
+/* A log that cannot be written must not stop the server: the line is lost. */
+static void write_now(enum log_level level, const char *line, size_t n)
+{
     if (write(state.fd, line, n) < 0 && level == LOG_CRIT)
         (void)!write(STDERR_FILENO, line, n); /* unless it is the last thing we say */
+}
+
+void log_vline(enum log_level level, const char *format, va_list args)
+{
+    char line[LINE_MAX_BYTES];
+    int saved_errno = errno;
+    size_t n;
+
+    if (!log_is_on(level))
+        return;
+    n = format_line(line, level, format, args);
+    if (state.is_deferred && level != LOG_CRIT) {
+        log_tell_losses();
+        log_writer_add(LOG_ERRORS, state.fd, (struct str){ line, n });
+    } else if (!state.is_deferred || log_writer_settle(LOG_ERRORS, LAST_WORDS_MS)) {
+        write_now(level, line, n);
+    } else {
+        (void)!write(STDERR_FILENO, line, n); /* the log is stalled */
+    }
     errno = saved_errno;
 }
 

@@ -5,7 +5,10 @@
  *
  * date, time, level, process id, worker slot (0: the master), text; nginx's layout, so that tools
  * for its error log read ours. One descriptor for a process, stderr until log_set_fd(). A line is
- * one write(2), so lines of several processes do not mix. Log once, where the decision is made.
+ * in one write(2), so lines of several processes do not mix. Log once, where the decision is made.
+ *
+ * A server defers its lines (log_writer.h): a stalled disk must not hold it up. Lines that are lost
+ * are counted, and the next one that is written is preceded by one that says how many.
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
@@ -26,9 +29,13 @@ bool log_level_parse(struct str name, enum log_level *level);
 /* Lines above `level` are dropped. `slot` is the worker's slot counted from 1, 0 in the master. */
 void log_init(enum log_level level, unsigned slot);
 void log_set_level(enum log_level level);
-/* Borrows `fd`. */
+/* Borrows `fd`: close it by log_writer_close(). */
 void log_set_fd(int fd);
 int log_fd(void);
+/* Lines are written by a thread, or by the caller as at first. `crit` is, since it may be the last. */
+void log_defer(bool is_deferred);
+/* Says how many lines were lost, if they were and nothing has said it; now and then. */
+void log_tell_losses(void);
 bool log_is_on(enum log_level level);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -25,22 +25,24 @@
 enum { SHARED_SLOTS_MAX = 1024, SHARED_BANKS = 2 };
 
 /* One row makes the enum, the name and the meaning. */
-#define COUNTERS(X)                                                                        \
-    X(CONNECTIONS_ACCEPTED, "connections_accepted", "connections accepted")                \
-    X(CONNECTIONS_HANDED_OVER, "connections_handed_over",                                  \
-      "new connections given to a sibling that had fewer")                                 \
-    X(CONNECTIONS_TAKEN_OVER, "connections_taken_over",                                    \
-      "connections that a sibling handed over, among the accepted")                        \
-    X(CONNECTIONS_CLOSED, "connections_closed", "connections closed, whatever the reason") \
-    X(CONNECTIONS_EVICTED, "connections_evicted", "idle connections closed to make room")  \
-    X(CONNECTIONS_TIMED_OUT, "connections_timed_out", "connections closed by a deadline")  \
-    X(REQUESTS_RECALLED, "requests_recalled", "answered as before, without being parsed")  \
-    X(RESPONSES_1XX, "responses_1xx", "interim responses")                                 \
-    X(BYTES_RECEIVED, "bytes_received", "bytes read from clients")                         \
-    X(BYTES_SENT, "bytes_sent", "bytes written to clients")                                \
-    X(FILE_CACHE_HITS, "file_cache_hits", "look-ups answered from the open-file cache")    \
-    X(FILE_CACHE_MISSES, "file_cache_misses", "look-ups that went to the file system")     \
-    X(LOG_BYTES_DROPPED, "log_bytes_dropped", "access log bytes that could not be written")
+#define COUNTERS(X)                                                                         \
+    X(CONNECTIONS_ACCEPTED, "connections_accepted", "connections accepted")                 \
+    X(CONNECTIONS_HANDED_OVER, "connections_handed_over",                                   \
+      "new connections given to a sibling that had fewer")                                  \
+    X(CONNECTIONS_TAKEN_OVER, "connections_taken_over",                                     \
+      "connections that a sibling handed over, among the accepted")                         \
+    X(CONNECTIONS_CLOSED, "connections_closed", "connections closed, whatever the reason")  \
+    X(CONNECTIONS_EVICTED, "connections_evicted", "idle connections closed to make room")   \
+    X(CONNECTIONS_TIMED_OUT, "connections_timed_out", "connections closed by a deadline")   \
+    X(REQUESTS_RECALLED, "requests_recalled", "answered as before, without being parsed")   \
+    X(RESPONSES_1XX, "responses_1xx", "interim responses")                                  \
+    X(BYTES_RECEIVED, "bytes_received", "bytes read from clients")                          \
+    X(BYTES_SENT, "bytes_sent", "bytes written to clients")                                 \
+    X(FILE_CACHE_HITS, "file_cache_hits", "look-ups answered from the open-file cache")     \
+    X(FILE_CACHE_MISSES, "file_cache_misses", "look-ups that went to the file system")      \
+    X(LOG_BYTES_DROPPED, "log_bytes_dropped", "access log bytes that could not be written") \
+    X(LOG_LINES_DROPPED, "log_lines_dropped",                                               \
+      "error log lines of workers that could not be written")
 
 enum counter {
 #define COUNTER_ENUM(name, word, help) COUNTER_##name,

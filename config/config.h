@@ -231,6 +231,7 @@ struct config {
     char **access_logs; /* distinct absolute paths; scope.access_log points here */
     size_t access_log_count;
     uint64_t access_log_buffer_bytes, access_log_flush_ms;
+    uint64_t log_queue_bytes; /* of lines that wait to be written, in each process */
 
     /* connections */
     uint64_t worker_connections;       /* per worker */

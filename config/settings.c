@@ -78,6 +78,10 @@ const struct setting settings[] = {
       .help = "lines that a worker collects before it writes them; 0: each line at once" },
     { "access_log_flush", SET_DURATION, SERVER(access_log_flush_ms), "1s", .min = 10, .max = HOUR,
       .help = "collected lines are written when they are this old" },
+    { "log_queue", SET_SIZE, SERVER(log_queue_bytes), "8MiB", .min = 64 * KIB, .max = GIB,
+      .help = "memory of a worker for lines of access logs that a slow disk has not taken yet, and "
+              "as much for the error log; what does not fit is dropped and counted, and serving "
+              "goes on" },
 
     { "worker_connections", SET_COUNT, SERVER(worker_connections), "16384", .min = 1, .max = MIB,
       .heading = "connections",

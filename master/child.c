@@ -13,9 +13,11 @@
 
 #include "common/heritage.h"
 #include "common/log.h"
+#include "common/log_writer.h"
 #include "common/proctitle.h"
 #include "master/daemon.h"
 #include "master/master.h"
+#include "worker/log_losses.h"
 #include "worker/worker.h"
 
 struct running {
@@ -131,6 +133,7 @@ _Noreturn void child_main(struct master *m, unsigned slot, struct bundle *b, int
     int result;
 
     log_init(master_log_level(m), slot + 1);
+    log_defer(false); /* no thread before privileges are dropped: those are each thread's own */
     proctitle_set("remuda: worker process %u", slot + 1);
     if (m->is_daemon)
         daemon_redirect(b->log_fds[0]);
@@ -148,7 +151,10 @@ _Noreturn void child_main(struct master *m, unsigned slot, struct bundle *b, int
         bundle_fini(b);
         result = EXIT_FAILED;
     } else {
+        log_defer(true);
         result = serve(&heritage);
+        log_writer_end(LOGS_END_MS);
+        log_losses_count(&heritage.slots[slot]);
     }
     buf_fini(&why);
     munmap(heritage.shared, sizeof(*heritage.shared));

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log_writer.h"
 #include "common/xmalloc.h"
 
 static bool is_folder_missing(struct str path, struct str *folder)
@@ -74,8 +75,7 @@ bool logs_open(struct logs *logs, const struct config *config, bool is_daemon, s
 void logs_fini(struct logs *logs)
 {
     for (size_t i = 0; i < logs->count; i++)
-        if (logs->fds[i] >= 0)
-            close(logs->fds[i]);
+        log_writer_close(i == 0 ? LOG_ERRORS : LOG_REQUESTS, logs->fds[i]);
     free(logs->fds);
     *logs = (struct logs){ NULL, 0 };
 }

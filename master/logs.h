@@ -11,6 +11,9 @@
 #include "common/buf.h"
 #include "config/config.h"
 
+/* How long a process that ends waits for its logs to be written: less than its master waits for it. */
+enum { LOGS_END_MS = 1000 };
+
 struct logs {
     int *fds; /* [0]: the error log, then config->access_logs in order; owned, and so is each */
     size_t count;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/log_writer.h"
 #include "common/proctitle.h"
 #include "common/xmalloc.h"
 #include "master/daemon.h"
@@ -496,7 +497,11 @@ static bool start(struct master *m, const struct args *args, struct buf *errors)
     }
     notify_open(&m->notify);
     proctitle_set("remuda: master process %s", source_name(&m->now.source));
-    return open_all(m, errors) && become_worker(m, errors);
+    if (!open_all(m, errors) || !become_worker(m, errors))
+        return false;
+    log_writer_set_room(m->now.config->log_queue_bytes);
+    log_defer(true);
+    return true;
 }
 
 int master_run(const struct args *args)
@@ -522,6 +527,8 @@ int master_run(const struct args *args)
         exit_code = m->exit_code;
     }
     buf_fini(&errors);
+    log_writer_end(LOGS_END_MS);
+    log_defer(false);
     log_set_fd(STDERR_FILENO);
     master_fini(m);
     free(m);

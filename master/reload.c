@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/log_writer.h"
 #include "common/xmalloc.h"
 #include "master/master.h"
 #include "master/process.h"
@@ -164,6 +165,7 @@ static void switch_generation(struct master *m)
     atomic_store(&m->shared->generation, m->now.number);
     log_set_fd(m->now.logs.fds[0]);
     log_set_level(master_log_level(m));
+    log_writer_set_room(m->now.config->log_queue_bytes);
     if (m->is_daemon)
         master_redirect(m);
     edition_fini(&old);

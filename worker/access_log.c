@@ -1,12 +1,11 @@
 #include "worker/access_log.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/address.h"
+#include "common/log_writer.h"
 #include "common/put.h"
 #include "common/xmalloc.h"
 #include "worker/scan.h"
@@ -21,7 +20,6 @@ struct access_log {
     int fd;
     size_t buffer_bytes;
     uint64_t flush_ms, oldest_ms; /* oldest_ms: when the first line in the buffer came */
-    struct shared_slot *counters;
     struct buf lines;
 };
 
@@ -152,34 +150,19 @@ void access_log_format(struct buf *out, const struct access_log_entry *e)
     out->n = (size_t)(p - out->p);
 }
 
-struct access_log *access_log_new(int fd, size_t buffer_bytes, uint64_t flush_ms,
-                                  struct shared_slot *counters)
+struct access_log *access_log_new(int fd, size_t buffer_bytes, uint64_t flush_ms)
 {
     struct access_log *log = xcalloc(1, sizeof(*log));
 
     log->fd = fd;
     log->buffer_bytes = buffer_bytes;
     log->flush_ms = flush_ms;
-    log->counters = counters;
     return log;
 }
 
 void access_log_flush(struct access_log *log)
 {
-    size_t done = 0;
-
-    while (done < log->lines.n) {
-        ssize_t n = write(log->fd, log->lines.p + done, log->lines.n - done);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            counter_add(log->counters, COUNTER_LOG_BYTES_DROPPED, log->lines.n - done);
-            break;
-        }
-        done += (size_t)n;
-    }
-    log->lines.n = 0;
+    log_writer_put(LOG_REQUESTS, log->fd, &log->lines);
 }
 
 void access_log_free(struct access_log **log)
@@ -187,7 +170,7 @@ void access_log_free(struct access_log **log)
     if (*log == NULL)
         return;
     access_log_flush(*log);
-    close((*log)->fd);
+    log_writer_close(LOG_REQUESTS, (*log)->fd);
     buf_fini(&(*log)->lines);
     free(*log);
     *log = NULL;
@@ -211,6 +194,6 @@ void access_log_flush_if_due(struct access_log *log, uint64_t now_ms)
 void access_log_reopen(struct access_log *log, int fd)
 {
     access_log_flush(log);
-    close(log->fd);
+    log_writer_close(LOG_REQUESTS, log->fd);
     log->fd = fd;
 }

@@ -4,8 +4,8 @@
  *
  *     127.0.0.1 - - [21/Nov/2026:20:58:24 +0000] "GET / HTTP/1.1" 200 151 "referer" "user agent"
  *
- * Several workers append to one file: each write(2) holds whole lines. A write that fails drops
- * its lines and counts them: a full disk must not stop the server.
+ * Several workers append to one file: each write(2) holds whole lines. It is the helper thread that
+ * writes (common/log_writer.h): flushing is handing over, and waits for no disk.
  */
 #ifndef WORKER_ACCESS_LOG_H
 #define WORKER_ACCESS_LOG_H
@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 
 #include "common/buf.h"
-#include "common/shared.h"
 #include "common/str.h"
 
 struct access_log;
@@ -33,9 +32,8 @@ struct access_log_entry {
 };
 
 /* Owns fd. Lines are written once `buffer_bytes` are gathered, or `flush_ms` after the first. */
-struct access_log *access_log_new(int fd, size_t buffer_bytes, uint64_t flush_ms,
-                                  struct shared_slot *counters);
-/* Writes what is left. Sets *log to NULL. */
+struct access_log *access_log_new(int fd, size_t buffer_bytes, uint64_t flush_ms);
+/* Flushes what is left. Sets *log to NULL. */
 void access_log_free(struct access_log **log);
 
 void access_log_add(struct access_log *log, const struct access_log_entry *e, uint64_t now_ms);

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "common/log.h"
+#include "common/shared.h"
 #include "common/xmalloc.h"
 #include "config/template.h"
 #include "worker/access.h"
@@ -161,14 +162,14 @@ static bool make_route(struct generation *gen, struct root_index *roots, const s
     return to->docroot != NULL;
 }
 
-static void take_logs(struct generation *gen, struct bundle *bundle, struct shared_slot *counters)
+static void take_logs(struct generation *gen, struct bundle *bundle)
 {
     const struct config *config = gen->config;
 
     gen->logs = xcalloc(config->access_log_count, sizeof(struct access_log *));
     for (size_t i = 0; i < config->access_log_count; i++) {
         gen->logs[i] = access_log_new(bundle->log_fds[i + 1], config->access_log_buffer_bytes,
-                                      config->access_log_flush_ms, counters);
+                                      config->access_log_flush_ms);
         bundle->log_fds[i + 1] = -1;
     }
 }
@@ -230,7 +231,7 @@ struct generation *generation_new(struct bundle *bundle, struct shared *shared,
         .fields_max_count = config->request_header_max_count,
     };
     gen->cache = make_cache(config);
-    take_logs(gen, bundle, slot);
+    take_logs(gen, bundle);
     if (!make_sites(gen, why)) {
         generation_put(&gen);
         return NULL;

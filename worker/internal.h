@@ -16,6 +16,7 @@
 #include "worker/deadline.h"
 #include "worker/exchange.h"
 #include "worker/handover.h"
+#include "worker/log_losses.h"
 #include "worker/questions.h"
 #include "worker/ticks.h"
 #include "worker/worker.h"
@@ -63,7 +64,12 @@ struct worker {
     struct generation *pending;   /* prepared, waits for COMMIT; one reference; NULL: none */
     struct bundle pending_bundle; /* its descriptors; owned while `pending` */
     int error_log_fd;             /* owned; -1 in --single: the master's serves */
-    struct list listeners;        /* struct listener; see acceptor.h */
+    uint64_t reopened_generation; /* what the master waits for, until `reopened_mark` is past */
+    struct log_mark reopened_mark;
+    unsigned reopening_looks;
+    ev_timer reopening;
+    struct log_losses_told losses;
+    struct list listeners; /* struct listener; see acceptor.h */
     bool is_accept_paused;
     struct handover handover;
     uint64_t accept_warned_ms; /* when the log last said that new connections wait */

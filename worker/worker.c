@@ -10,6 +10,7 @@
 #include "common/channel.h"
 #include "common/crash.h"
 #include "common/log.h"
+#include "common/log_writer.h"
 #include "common/offload.h"
 #include "common/xmalloc.h"
 #include "config/config.h"
@@ -20,6 +21,7 @@
 #include "worker/generation.h"
 #include "worker/handover.h"
 #include "worker/internal.h"
+#include "worker/log_losses.h"
 #include "worker/out.h"
 #include "worker/recall.h"
 
@@ -29,11 +31,13 @@
 #define TICK_LEAST_S  0.05
 #define TICK_QUIT_S   0.1
 #define TICK_MOVE_S   0.01 /* while an inbox is full */
+#define REOPEN_LOOK_S 0.005
 /*
  * While quitting, a new connection gets this long to begin its request, and one that has just been
  * answered to ask again: closed at once, it would often lose a request that is on its way.
  */
 enum { QUIT_FIRST_REQUEST_MS = 1000, QUIT_IDLE_MS = 500 };
+enum { REOPEN_LOOKS = 200 }; /* a second */
 
 /* ---- answers to the master ---- */
 
@@ -208,8 +212,7 @@ static void use_error_log(struct worker *w, struct bundle *bundle)
     w->error_log_fd = bundle->log_fds[0];
     bundle->log_fds[0] = -1;
     log_set_fd(w->error_log_fd);
-    if (old >= 0)
-        close(old);
+    log_writer_close(LOG_ERRORS, old);
 }
 
 static bool spare_idle(void *context)
@@ -231,6 +234,7 @@ static void switch_to(struct worker *w, struct generation *gen, struct bundle *b
     file_cache_set_room(gen->cache, spare_idle, w);
     use_error_log(w, bundle);
     log_set_level(gen->config->log_level);
+    log_writer_set_room(gen->config->log_queue_bytes);
     watch_files(w);
     listeners_update(w, bundle->addresses, bundle->listener_fds, bundle->listener_count);
     handover_update(w, bundle);
@@ -291,6 +295,34 @@ static void commit(struct worker *w, const struct message *m)
     tell_master(w, MESSAGE_COMMITTED, number, NULL);
 }
 
+/* Whoever rotated the files may compress the old ones once we say so: what waits for them is written first. */
+static void tell_reopened(struct worker *w)
+{
+    ev_timer_stop(w->loop, &w->reopening);
+    if (w->channel_fd >= 0)
+        tell_master(w, MESSAGE_REOPENED, w->reopened_generation, NULL);
+}
+
+static void on_reopening(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *w = CONTAINER_OF(timer, struct worker, reopening);
+
+    /* A stalled disk has its time; then its lines go where they go, and we go on. */
+    if (log_writer_is_past(&w->reopened_mark) || --w->reopening_looks == 0)
+        tell_reopened(w);
+}
+
+static void wait_for_old_logs(struct worker *w, uint64_t generation)
+{
+    w->reopened_generation = generation;
+    w->reopened_mark = log_writer_mark();
+    w->reopening_looks = REOPEN_LOOKS;
+    if (log_writer_is_past(&w->reopened_mark))
+        tell_reopened(w);
+    else
+        ev_timer_again(w->loop, &w->reopening);
+}
+
 static void reopen_logs(struct worker *w, struct message *m)
 {
     bool is_right = true;
@@ -311,7 +343,7 @@ static void reopen_logs(struct worker *w, struct message *m)
     }
     fd_list_fini(&w->incoming);
     if (is_right)
-        tell_master(w, MESSAGE_REOPENED, m->generation, NULL);
+        wait_for_old_logs(w, m->generation);
     else
         tell_master(w, MESSAGE_FAILED, m->generation, "reopen: not all logs arrived");
 }
@@ -436,6 +468,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     expire(w, DEADLINE_SEND, config->send_timeout_ms);
     expire(w, DEADLINE_LINGER, config->lingering_timeout_ms);
     generation_flush_logs(w->gen, w->clock.now_ms, false);
+    log_losses_look(&w->losses, w->counters, w->clock.now_ms);
     file_cache_tick(w->gen->cache, w->clock.now_ms);
     handover_tick(w);
     if (w->is_quitting) {
@@ -482,6 +515,7 @@ static void start_watchers(struct worker *w)
     ev_set_priority(&w->on_turn, EV_MAXPRI); /* before whoever reads the clock */
     ev_check_start(w->loop, &w->on_turn);
     ev_init(&w->tick, on_tick);
+    ev_timer_init(&w->reopening, on_reopening, 0., REOPEN_LOOK_S);
     ev_init(&w->quit_deadline, on_quit_deadline);
     ev_prepare_init(&w->run_runnable, on_run_runnable);
     ev_idle_init(&w->stay_awake, on_idle);
@@ -500,6 +534,7 @@ static void stop_watchers(struct worker *w)
 {
     ev_check_stop(w->loop, &w->on_turn);
     ev_timer_stop(w->loop, &w->tick);
+    ev_timer_stop(w->loop, &w->reopening);
     ev_timer_stop(w->loop, &w->quit_deadline);
     ev_prepare_stop(w->loop, &w->run_runnable);
     ev_idle_stop(w->loop, &w->stay_awake);
@@ -648,9 +683,8 @@ void worker_free(struct worker **wp)
     generation_put(&w->gen);
     if (w->channel_fd >= 0)
         close(w->channel_fd);
-    if (w->error_log_fd >= 0) {
+    if (w->error_log_fd >= 0)
         log_set_fd(STDERR_FILENO);
-        close(w->error_log_fd);
-    }
+    log_writer_close(LOG_ERRORS, w->error_log_fd);
     free(w);
 }

@@ -53,7 +53,7 @@ NEVER_THE_SAME = tuple(f"/?{i:05}" for i in range(5000))  # more than are asked 
 ROWS = (
     Row("keepalive", "a cached file, as wrk asks for it",
         calls=Budget(2.05), instructions=Budget(1000)),
-    Row("log", "the same with the access log", access_log=True, rare_calls=("write",),
+    Row("log", "the same with the access log", access_log=True, rare_calls=("write", "futex"),
         calls=Budget(2.05), instructions=Budget(1300)),
     Row("browser", "a browser's 11 headers, 600 bytes", headers=BROWSER,
         calls=Budget(2.05), instructions=Budget(1500)),
