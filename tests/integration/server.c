@@ -348,6 +348,19 @@ bool server_wait_workers(const struct server *s, size_t count, pid_t except, uns
     return false;
 }
 
+/* False: nothing came within `ms`, or the end. */
+static bool read_some(int fd, int ms, struct buf *output)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    ssize_t n;
+
+    if (poll(&p, 1, ms) <= 0)
+        return false;
+    n = read(fd, buf_reserve(output, 4096), 4096);
+    output->n += n > 0 ? (size_t)n : 0;
+    return n > 0;
+}
+
 void command_run(struct command *c, const struct server *s, const char *const argv[])
 {
     int ends[2], status = 0;
@@ -369,18 +382,13 @@ void command_run(struct command *c, const struct server *s, const char *const ar
         _exit(127);
     }
     close(ends[1]);
+    /* Not until end-of-file: a daemon that it left behind may hold the pipe. */
     for (;;) {
-        struct pollfd p = { .fd = ends[0], .events = POLLIN };
-        ssize_t n;
+        bool has_ended = waitpid(pid, &status, WNOHANG) == pid;
 
-        /* Not until end-of-file: a daemon that it left behind may hold the pipe. */
-        if (poll(&p, 1, 10) > 0) {
-            n = read(ends[0], buf_reserve(&c->output, 4096), 4096);
-            c->output.n += n > 0 ? (size_t)n : 0;
-            if (n > 0)
-                continue;
-        }
-        if (waitpid(pid, &status, WNOHANG) == pid) {
+        while (read_some(ends[0], has_ended ? 0 : 10, &c->output))
+            ;
+        if (has_ended) {
             c->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
             break;
         }
