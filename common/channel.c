@@ -125,7 +125,8 @@ int channel_send_text(int fd, struct message *m, struct str text)
     m->fd_count = 0;
     m->text[0] = '\0';
     if (text.n < CHANNEL_TEXT_MAX) {
-        memcpy(m->text, text.p, text.n);
+        if (text.n > 0)
+            memcpy(m->text, text.p, text.n);
         m->text[text.n] = '\0';
         return channel_send(fd, m);
     }

@@ -1,5 +1,6 @@
 #include "common/json.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "common/put.h"
@@ -86,6 +87,7 @@ void json_close(struct buf *out, char bracket)
 
 void json_key(struct buf *out, const char *name)
 {
+    assert(name != NULL);
     separate(out);
     add_quoted(out, str_of(name));
     buf_add_char(out, ':');

@@ -116,10 +116,11 @@ void control_wait(struct client *client, enum operation operation)
     transaction_want(m, operation); /* may answer at once: the client can be gone */
 }
 
+static const struct str json_before = STR_INIT("json ");
+
 static void run_line(struct client *client, struct str line)
 {
     struct ev_loop *loop = client->control->master->loop;
-    static const struct str json_before = STR_INIT("json ");
     const struct verb *verb;
     struct str argument;
     struct buf why = { 0 };
@@ -127,10 +128,8 @@ static void run_line(struct client *client, struct str line)
     /* From here on the server takes its time, not the client. */
     ev_io_stop(loop, &client->io);
     ev_timer_stop(loop, &client->limit);
-    if (str_starts(line, json_before)) {
-        client->wants_json = true;
+    if (client->wants_json)
         line = str_range(line.p + json_before.n, line.p + line.n);
-    }
     verb = verb_parse(line, &argument, &why);
     if (verb != NULL)
         verb->run(client, argument);
@@ -154,6 +153,7 @@ static void client_read(struct client *client)
     client->line_n += (size_t)n;
     rest = (struct str){ client->line, client->line_n };
     line = str_cut(&rest, '\n');
+    client->wants_json = str_starts(line, json_before);
     if (rest.p != NULL)
         run_line(client, line);
     else if (client->line_n == sizeof(client->line))

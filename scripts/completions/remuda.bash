@@ -5,7 +5,7 @@
 _remuda_help()
 {
     "$1" -h 2>/dev/null | awk -v what="$2" '
-        what == "verbs" && /^  [a-z]+(( [A-Z0-9]+)+ |  )/ { print $1 }
+        what == "verbs" && /^  [a-z]+( [a-z]+)?( \[?[A-Z0-9,.]+\]?)*(  |$)/ { print $1 }
         what == "options" && /^ +-/ {
             for (i = 1; i <= 2; i++)
                 if (sub(/,$/, "", $i) || $i ~ /^-/)
@@ -21,6 +21,34 @@ _remuda_files()
     compopt -o filenames
     mapfile -t COMPREPLY < <(compgen -d -- "$word"
         for suffix in "$@"; do compgen -f -X "!*.$suffix" -- "$word"; done)
+}
+
+# _remuda_arguments: what the verb that was typed takes next; fails if there is none yet.
+_remuda_arguments()
+{
+    local i verb='' levels='crit error warn notice info debug'
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -c | -b | --config) ((i++)) ;;
+        -*) ;;
+        *) verb+=" ${COMP_WORDS[i]}" ;;
+        esac
+    done
+    case $verb in
+    '') return 1 ;;
+    ' log') mapfile -t COMPREPLY < <(compgen -W level -- "$word") ;;
+    ' log level') mapfile -t COMPREPLY < <(compgen -W "$levels" -- "$word") ;;
+    ' set') mapfile -t COMPREPLY < <(compgen -W workers -- "$word") ;;
+    ' purge'*)
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        ;;
+    ' connections'*)
+        mapfile -t COMPREPLY < <(compgen -W 'reading waiting sending lingering idle' -- "$word")
+        ;;
+    esac
+    return 0
 }
 
 _remuda()
@@ -46,8 +74,8 @@ _remuda()
     *)
         if [[ $word == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(_remuda_help "$command" options)" -- "$word")
-        elif [[ ${command##*/} == remudactl ]]; then
-            mapfile -t COMPREPLY < <(compgen -W "$(_remuda_help "$command" verbs)" -- "$word")
+        elif [[ ${command##*/} == remudactl || " ${COMP_WORDS[*]} " == *\ @(-s|--signal)\ * ]]; then
+            _remuda_arguments || mapfile -t COMPREPLY < <(compgen -W "$(_remuda_help "$command" verbs)" -- "$word")
         else
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -d -- "$word"; compgen -W explain -- "$word")

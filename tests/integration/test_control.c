@@ -576,8 +576,15 @@ Test(control, refuses_a_line_that_never_ends)
     server_open(&s);
     server_start(&s, "");
     memset(line, 'x', sizeof(line));
+    memcpy(line, "json ", 5);
     cr_assert(client_open_unix(&c, server_path(&s, "config.sock")));
     client_send(&c, line, sizeof(line));
+    client_read_to_end(&c, DEADLINE_MS);
+    expect_at(&c.in, "lines.0", "\"line too long\"");
+    client_close(&c);
+    c = (struct client){ .fd = -1 };
+    cr_assert(client_open_unix(&c, server_path(&s, "config.sock")));
+    client_send(&c, line + 5, sizeof(line) - 5);
     client_read_to_end(&c, DEADLINE_MS);
     cr_expect(str_starts(buf_str(&c.in), STR("error line too long")), "%.*s",
               STR_ARG(buf_str(&c.in)));

@@ -83,6 +83,15 @@ class Completions:
         self.assertIn("quit", self.shell.complete("remudactl -c here.yaml q"))
         self.assertIn("reopen", self.shell.complete("remuda -c here.yaml -s reo"))
 
+    def test_arguments_of_verbs(self):
+        self.assertIn("level", self.shell.complete("remudactl log le"))
+        self.assertIn("notice", self.shell.complete("remudactl -j log level not"))
+        self.assertIn("here.txt", self.shell.complete("remudactl purge here.t"))
+        self.assertIn("lingering", self.shell.complete("remudactl connections 5 li"))
+        self.assertIn("purge", self.shell.complete("remudactl pu"))
+        self.assertIn("connections", self.shell.complete("remuda -c here.yaml -s con"))
+        self.assertIn("debug", self.shell.complete("remuda -c here.yaml -s log level deb"))
+
     def test_options(self):
         words = self.shell.complete("remuda --d")
         self.assertIn("--daemon", words)

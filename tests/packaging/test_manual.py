@@ -9,6 +9,8 @@ from pathlib import Path
 from common import ROOT, REMUDA, REMUDACTL
 
 SCRIPTS = ROOT / "scripts"
+# "  log level [LEVEL]", then two spaces or the end of the line.
+VERB = r"^  ([a-z]+)(?: [a-z]+)?(?: \[?[A-Z0-9,.]+\]?)*(?:  |$)"
 
 
 def help_of(command: Path) -> str:
@@ -17,7 +19,7 @@ def help_of(command: Path) -> str:
 
 def words_of(text: str) -> set[str]:
     """The verbs and options that a help text explains."""
-    words = set(re.findall(r"^  ([a-z]+)(?:(?: [A-Z0-9]+)+ |  )", text, re.MULTILINE))
+    words = set(re.findall(VERB, text, re.MULTILINE))
     for line in re.findall(r"^ +(-.*?)(?:  .*)?$", text, re.MULTILINE):
         words.update(re.findall(r"(?:^|\s)(--?[A-Za-z]+)", line))
     return words
