@@ -10,16 +10,22 @@
 #include "common/log_writer.h"
 #include "common/xmalloc.h"
 
-static bool is_folder_missing(struct str path, struct str *folder)
+static struct str folder_of(struct str path)
 {
-    struct stat st;
     size_t n = path.n;
-    bool is_missing;
-    char *name;
 
     while (n > 1 && path.p[n - 1] != '/')
         n--;
-    *folder = (struct str){ path.p, n > 1 ? n - 1 : n };
+    return (struct str){ path.p, n > 1 ? n - 1 : n };
+}
+
+static bool is_folder_missing(struct str path, struct str *folder)
+{
+    struct stat st;
+    bool is_missing;
+    char *name;
+
+    *folder = folder_of(path);
     name = str_dup(*folder);
     is_missing = stat(name, &st) < 0 && errno == ENOENT;
     free(name);
@@ -70,6 +76,31 @@ bool logs_open(struct logs *logs, const struct config *config, bool is_daemon, s
         return true;
     logs_fini(logs);
     return false;
+}
+
+static void check_log(const char *setting, const char *path, struct buf *errors)
+{
+    int result = faccessat(AT_FDCWD, path, W_OK, AT_EACCESS);
+
+    if (result < 0 && errno == ENOENT) {
+        char *folder = str_dup(folder_of(str_of(path)));
+
+        result = faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS);
+        free(folder);
+    }
+    if (result < 0)
+        add_error(errors, setting, path);
+}
+
+bool logs_check(const struct config *config, struct buf *errors)
+{
+    size_t errors_before = errors->n;
+
+    if (config->error_log != NULL)
+        check_log("error_log", config->error_log, errors);
+    for (size_t i = 0; i < config->access_log_count; i++)
+        check_log("access_log", config->access_logs[i], errors);
+    return errors->n == errors_before;
 }
 
 void logs_fini(struct logs *logs)

@@ -26,6 +26,9 @@ struct logs {
 bool logs_open(struct logs *logs, const struct config *config, bool is_daemon, struct buf *errors);
 void logs_fini(struct logs *logs);
 
+/* Whether logs_open() would work, as far as can be known without making a file. */
+bool logs_check(const struct config *config, struct buf *errors);
+
 /* In a fresh child: the descriptors belong to its bundle now. */
 void logs_give(struct logs *logs);
 
