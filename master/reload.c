@@ -320,6 +320,7 @@ static void finish(struct master *m)
         buf_printf(&text, "\nevery worker was replaced, for: %s", buf_cstr(&t->rolled));
     if (t->notes.n > 0)
         buf_printf(&text, "\n%s", buf_cstr(&t->notes));
+    master_report(m, false);
     transaction_end(m, m->is_drained || serving == m->slot_count, buf_cstr(&text));
     buf_fini(&text);
 }
