@@ -247,6 +247,7 @@ static bool load(struct master *m, const struct args *args, struct buf *errors)
         return false;
     m->start_config = source_parse(&m->now.source, errors);
     m->now.number = m->transaction.last_number = upgrade_generation(&m->upgrade);
+    m->now.workers = upgrade_workers(&m->upgrade);
     m->is_daemon = args->is_daemon_set ? args->is_daemon : m->start_config->daemon;
     m->slot_count = supervise_slots_of(m, &m->now);
     return m->start_config != NULL;
@@ -342,7 +343,7 @@ static bool open_all(struct master *m, struct buf *errors)
 {
     if (!open_pid_file(m, errors))
         return false;
-    if (!logs_open(&m->now.logs, m->now.config, m->is_daemon, errors))
+    if (!logs_open(&m->now.logs, m->now.config, m->is_daemon, &m->upgrade.handoff, errors))
         return false;
     log_set_fd(m->now.logs.fds[0]);
     if (m->is_daemon && m->now.config->error_log == NULL)

@@ -100,7 +100,7 @@ static bool open_next(struct master *m)
 
     if (!load_next(m))
         return false;
-    if (!logs_open(&next->logs, next->config, m->is_daemon, &t->errors))
+    if (!logs_open(&next->logs, next->config, m->is_daemon, NULL, &t->errors))
         return false;
     slot_count = supervise_slots_of(m, next);
     /* No patience: waiting for a port would keep the master from everything else. */
