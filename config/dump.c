@@ -1,9 +1,15 @@
-#include "config/config.h"
+#include "config/dump.h"
 
 #include "config/fields.h"
 #include "config/kinds.h"
 
 enum { COMMENT_COLUMNS = 92 };
+
+const char *const dump_route_words[] = {
+    [MATCH_EXACT] = "exact",
+    [MATCH_REGEX] = "regex",
+    [MATCH_PREFIX] = "path",
+};
 
 static bool is_group_set(const struct setting *group, const void *base)
 {
@@ -25,13 +31,7 @@ static void dump_row(const struct setting *row, const struct config *config, con
 
 static void dump_route(const struct config *config, const struct route *route, struct buf *out)
 {
-    static const char *const words[] = {
-        [MATCH_EXACT] = "exact",
-        [MATCH_REGEX] = "regex",
-        [MATCH_PREFIX] = "path",
-    };
-
-    buf_printf(out, "      - %s: ", words[route->match]);
+    buf_printf(out, "      - %s: ", dump_route_words[route->match]);
     field_write_text(str_of(route->path), out);
     buf_add_char(out, '\n');
     for (size_t i = 0; i < setting_count; i++)
@@ -39,14 +39,14 @@ static void dump_route(const struct config *config, const struct route *route, s
             dump_row(&settings[i], config, &route->scope, 8 + setting_indent(&settings[i]), out);
 }
 
-static void dump_site_listen(const struct config *config, const struct site *site, struct buf *out)
+void dump_site_listen(const struct config *config, const struct site *site, struct buf *out)
 {
     char text[ADDRESS_TEXT_MAX];
     bool is_first = true;
 
     if (site->listen_mask == UINT64_MAX)
         return;
-    buf_add(out, STR("    listen: ["));
+    buf_add(out, STR(" ["));
     for (size_t i = 0; i < config->listen_count; i++) {
         if ((site->listen_mask >> i & 1) == 0)
             continue;
@@ -55,18 +55,29 @@ static void dump_site_listen(const struct config *config, const struct site *sit
         field_write_text(str_of(text), out);
         is_first = false;
     }
-    buf_add(out, STR("]\n"));
+    buf_add_char(out, ']');
 }
 
-static void dump_site(const struct config *config, const struct site *site, struct buf *out)
+void dump_hosts(const struct site *site, struct buf *out)
 {
-    buf_add(out, STR("  - hosts: ["));
+    buf_add(out, STR(" ["));
     for (size_t i = 0; i < site->host_count; i++) {
         buf_add(out, str_of(i > 0 ? ", " : ""));
         field_write_text(str_of(site->hosts[i]), out);
     }
-    buf_add(out, STR("]\n"));
-    dump_site_listen(config, site, out);
+    buf_add_char(out, ']');
+}
+
+static void dump_site(const struct config *config, const struct site *site, struct buf *out)
+{
+    buf_add(out, STR("  - hosts:"));
+    dump_hosts(site, out);
+    buf_add_char(out, '\n');
+    if (site->listen_mask != UINT64_MAX) {
+        buf_add(out, STR("    listen:"));
+        dump_site_listen(config, site, out);
+        buf_add_char(out, '\n');
+    }
     if (site->rewrites.count > 0) {
         buf_add(out, STR("    rewrite:"));
         rewrites_write(&site->rewrites, 4, out);

@@ -101,6 +101,45 @@ static bool is_string(enum setting_type type)
            type == SET_PATH || type == SET_TEXT || type == SET_SOCKET_PATH || type == SET_REALM;
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool is_same_words(const struct words *a, const struct words *b)
+{
+    for (size_t i = 0; i < a->count && i < b->count; i++)
+        if (strcmp(a->list[i], b->list[i]) != 0)
+            return false;
+    return a->count == b->count;
+}
+
+bool field_is_surely_same(const struct setting *row, const void *a, const void *b)
+{
+    size_t size = plain_size(row->type);
+
+    switch (row->type) {
+    case SET_ACCESS_LOG: /* a number that means another file in each config */
+        return false;
+    case SET_WORDS:
+        return is_same_words(&CONST_FIELD(a, row, struct words),
+                             &CONST_FIELD(b, row, struct words));
+    case SET_PAIRS:
+    case SET_FIELDS:
+    case SET_REWRITES:
+        return CONST_FIELD(a, row, struct pairs).count == 0 &&
+               CONST_FIELD(b, row, struct pairs).count == 0;
+    case SET_GROUP:
+    case SET_STRUCTURE:
+        return true;
+    default:
+        if (is_string(row->type))
+            return is_same_text(CONST_FIELD(a, row, char *), CONST_FIELD(b, row, char *));
+        return size > 0 &&
+               memcmp(&CONST_FIELD(a, row, char), &CONST_FIELD(b, row, char), size) == 0;
+    }
+}
+
 void field_copy(const struct setting *row, const void *from, void *to)
 {
     if (access_has_type(row->type))

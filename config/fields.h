@@ -1,12 +1,15 @@
 /*
- * fields - what a setting's row says about its field, put to use: copied when a child inherits,
- * freed, written as YAML. `base` is a struct config or a struct scope (setting_is_scoped()).
+ * fields - what a setting's row says about its field, put to use: compared, copied when a
+ * child inherits, freed, written as YAML. `base` is a struct config or a struct scope (setting_is_scoped()).
  */
 #ifndef CONFIG_FIELDS_H
 #define CONFIG_FIELDS_H
 
 #include "config/config.h"
 #include "config/settings.h"
+
+/* A quick look: true: both are written the same; false: they have to be written to see. */
+bool field_is_surely_same(const struct setting *row, const void *a, const void *b);
 
 /* Fills the field of `to`, which must be zeroed, with a copy of the field of `from`. */
 void field_copy(const struct setting *row, const void *from, void *to);

@@ -36,6 +36,7 @@ const char args_help[] =
     "Verbs and signals of the master\n"
     "  stop    TERM, INT   end at once\n"
     "  quit    QUIT        finish what is under way, then end\n"
+    "  diff                what a reload would change, or what is wrong; nothing changes\n"
     "  reload  HUP         take the config anew, in place; on any error nothing changes\n"
     "  reopen  USR1        open the log files anew, after they were moved away\n"
     "  upgrade USR2        let the binary of now take over, without losing a connection\n"

@@ -9,6 +9,7 @@
  *     remuda-handoff 1
  *     tcp 12 0 127.0.0.1:8080
  *     pid_file 5 /run/remuda/remuda.pid
+ *     log 7 /var/log/remuda/access.log
  */
 #ifndef MASTER_HANDOFF_H
 #define MASTER_HANDOFF_H

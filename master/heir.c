@@ -59,6 +59,15 @@ uint64_t upgrade_generation(struct upgrade *u)
     return line != NULL ? number_of(line->rest) + 1 : 1;
 }
 
+unsigned upgrade_workers(struct upgrade *u)
+{
+    size_t at = 0;
+    const struct handoff_line *line = handoff_next(&u->handoff, "workers", &at);
+    uint64_t count = line != NULL ? number_of(line->rest) : 0;
+
+    return count <= CONFIG_WORKERS_MAX ? (unsigned)count : 0;
+}
+
 bool upgrade_take_shared(struct master *m)
 {
     struct str bank;

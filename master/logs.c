@@ -10,16 +10,22 @@
 #include "common/log_writer.h"
 #include "common/xmalloc.h"
 
-static bool is_folder_missing(struct str path, struct str *folder)
+static struct str folder_of(struct str path)
 {
-    struct stat st;
     size_t n = path.n;
-    bool is_missing;
-    char *name;
 
     while (n > 1 && path.p[n - 1] != '/')
         n--;
-    *folder = (struct str){ path.p, n > 1 ? n - 1 : n };
+    return (struct str){ path.p, n > 1 ? n - 1 : n };
+}
+
+static bool is_folder_missing(struct str path, struct str *folder)
+{
+    struct stat st;
+    bool is_missing;
+    char *name;
+
+    *folder = folder_of(path);
     name = str_dup(*folder);
     is_missing = stat(name, &st) < 0 && errno == ENOENT;
     free(name);
@@ -37,32 +43,47 @@ static void add_error(struct buf *errors, const char *setting, const char *path)
     buf_add_char(errors, '\n');
 }
 
-static int open_log(const char *path)
+static int open_file(const char *path)
 {
     /* O_NONBLOCK: a FIFO without a reader fails at once instead of hanging the master. */
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 }
 
-static int open_error_log(const struct config *config, bool is_daemon)
+static const char handoff_key[] = "log";
+
+/* Several logs may go to one file: what is handed over stays there for the next. */
+static int open_log(const char *path, struct handoff *former)
+{
+    struct handoff_line *line;
+    size_t at = 0;
+
+    while (former != NULL && (line = handoff_next(former, handoff_key, &at)) != NULL)
+        if (line->fd >= 0 && str_eq(line->rest, str_of(path)))
+            return fcntl(line->fd, F_DUPFD_CLOEXEC, 3);
+    return open_file(path);
+}
+
+static int open_error_log(const struct config *config, bool is_daemon, struct handoff *former)
 {
     if (config->error_log != NULL)
-        return open_log(config->error_log);
+        return open_log(config->error_log, former);
     if (is_daemon)
         return open("/dev/null", O_WRONLY | O_CLOEXEC);
     return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 }
 
-bool logs_open(struct logs *logs, const struct config *config, bool is_daemon, struct buf *errors)
+bool logs_open(struct logs *logs, const struct config *config, bool is_daemon,
+               struct handoff *former, struct buf *errors)
 {
     size_t errors_before = errors->n;
 
     logs->count = 1 + config->access_log_count;
     logs->fds = xmalloc(logs->count * sizeof(*logs->fds));
-    logs->fds[0] = open_error_log(config, is_daemon);
+    logs->fds[0] = open_error_log(config, is_daemon, former);
     if (logs->fds[0] < 0)
         add_error(errors, "error_log", config->error_log != NULL ? config->error_log : "stderr");
     for (size_t i = 0; i < config->access_log_count; i++) {
-        logs->fds[1 + i] = open_log(config->access_logs[i]);
+        logs->fds[1 + i] = open_log(config->access_logs[i], former);
         if (logs->fds[1 + i] < 0)
             add_error(errors, "access_log", config->access_logs[i]);
     }
@@ -70,6 +91,43 @@ bool logs_open(struct logs *logs, const struct config *config, bool is_daemon, s
         return true;
     logs_fini(logs);
     return false;
+}
+
+/* The file of logs->fds[i]; NULL: it is none. */
+static const char *file_of(const struct config *config, size_t i)
+{
+    return i == 0 ? config->error_log : config->access_logs[i - 1];
+}
+
+void logs_hand_over(const struct logs *logs, const struct config *config, struct handoff *h)
+{
+    for (size_t i = 0; i < logs->count; i++)
+        if (file_of(config, i) != NULL)
+            handoff_add(h, handoff_key, logs->fds[i], "%s", file_of(config, i));
+}
+
+static void check_log(const char *setting, const char *path, struct buf *errors)
+{
+    int result = faccessat(AT_FDCWD, path, W_OK, AT_EACCESS);
+
+    if (result < 0 && errno == ENOENT) {
+        char *folder = str_dup(folder_of(str_of(path)));
+
+        result = faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS);
+        free(folder);
+    }
+    if (result < 0)
+        add_error(errors, setting, path);
+}
+
+bool logs_check(const struct config *config, struct buf *errors)
+{
+    size_t errors_before = errors->n;
+
+    for (size_t i = 0; i < 1 + config->access_log_count; i++)
+        if (file_of(config, i) != NULL)
+            check_log(i == 0 ? "error_log" : "access_log", file_of(config, i), errors);
+    return errors->n == errors_before;
 }
 
 void logs_fini(struct logs *logs)

@@ -1,6 +1,7 @@
 /*
  * logs - the log files of one config, opened by the master, which may be root, and handed to the
- * workers as descriptors.
+ * workers as descriptors. An upgrade hands them on too: what was moved away and not reopened yet goes
+ * on being written, and a new master that may not open them need not.
  */
 #ifndef MASTER_LOGS_H
 #define MASTER_LOGS_H
@@ -10,6 +11,7 @@
 
 #include "common/buf.h"
 #include "config/config.h"
+#include "master/handoff.h"
 
 /* How long a process that ends waits for its logs to be written: less than its master waits for it. */
 enum { LOGS_END_MS = 1000 };
@@ -21,10 +23,18 @@ struct logs {
 
 /*
  * Files are created with 0640. An error log on stderr is a copy of ours, or /dev/null in a daemon.
+ * A file that `former` (may be NULL) has is taken from there.
  * False: nothing is open, and `errors` has a line for each file that could not be.
  */
-bool logs_open(struct logs *logs, const struct config *config, bool is_daemon, struct buf *errors);
+bool logs_open(struct logs *logs, const struct config *config, bool is_daemon,
+               struct handoff *former, struct buf *errors);
 void logs_fini(struct logs *logs);
+
+/* Whether logs_open() would work, as far as can be known without making a file. */
+bool logs_check(const struct config *config, struct buf *errors);
+
+/* A line for each that is a file. */
+void logs_hand_over(const struct logs *logs, const struct config *config, struct handoff *h);
 
 /* In a fresh child: the descriptors belong to its bundle now. */
 void logs_give(struct logs *logs);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,7 +24,7 @@
 #include "worker/worker.h"
 
 /* A port that the last server is just letting go of is waited for so long. */
-enum { PORT_PATIENCE_MS = 2500, START_LIMIT_S = 60, NOFILE_ENOUGH = 1 << 20 };
+enum { PORT_PATIENCE_MS = 2500, START_LIMIT_S = 60 };
 
 static const int master_signals[] = { SIGTERM, SIGINT,  SIGQUIT,  SIGHUP, SIGUSR1,
                                       SIGUSR2, SIGCHLD, SIGWINCH, 0 };
@@ -91,19 +90,21 @@ void master_redirect(const struct master *m)
 }
 
 /* What a terminal's user wants to know, and nothing that looks like a log. */
-static void announce(const struct master *m)
+static void announce(const struct master *m, const struct start_facts *facts)
 {
     struct buf text = { 0 };
 
-    if (m->now.source.path != NULL || m->upgrade.is_ready_told)
+    if (m->upgrade.is_ready_told)
         return;
-    for (size_t i = 0; i < m->now.config->site_count; i++) {
-        const struct site *site = &m->now.config->sites[i];
-
-        if (site->route_count > 0 && site->routes[site->route_count - 1].scope.root != NULL)
-            buf_printf(&text, "Serving %s at\n", site->routes[site->route_count - 1].scope.root);
-    }
+    if (m->now.source.path != NULL && (m->is_daemon || isatty(STDOUT_FILENO) == 0))
+        return;
+    buf_add(&text, STR("Serving "));
+    start_report_write_sites(m->now.config, &text);
+    buf_add(&text, STR(" at\n"));
     status_write_urls(m, "    ", &text);
+    if (facts->workers > 0)
+        buf_printf(&text, "with %u worker%s on %u CPU%s\n", facts->workers,
+                   facts->workers == 1 ? "" : "s", facts->cpus, facts->cpus == 1 ? "" : "s");
     if (m->is_daemon)
         buf_printf(&text, "Stop it with: kill %d\n", (int)getpid());
     else
@@ -111,6 +112,16 @@ static void announce(const struct master *m)
     fputs(buf_cstr(&text), stdout);
     fflush(stdout);
     buf_fini(&text);
+}
+
+void master_report(struct master *m, bool is_start)
+{
+    struct start_facts facts;
+
+    start_facts_find(&facts, &m->setup, m->is_single ? 0 : m->slot_count);
+    start_report_log(&facts, m->now.config, &m->listeners, is_start, &m->report);
+    if (is_start)
+        announce(m, &facts);
 }
 
 static void start_failed(struct master *m)
@@ -136,7 +147,7 @@ static void start_done(struct master *m)
     m->phase = PHASE_RUNNING;
     atomic_store(&m->shared->generation, m->now.number);
     watchdog_start(m);
-    announce(m);
+    master_report(m, true);
     if (m->upgrade.former_pid == 0) /* else nobody listens to us yet */
         master_notify_ready(m);
     notify_watch(&m->notify, m->loop);
@@ -227,43 +238,6 @@ void master_stop(struct master *m, bool is_fast)
     master_end_if_done(m);
 }
 
-/* Many connections need many descriptors, and the default is from other days. */
-static void raise_open_files(const struct config *config)
-{
-    struct rlimit limit;
-    rlim_t workers_have;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    if (limit.rlim_cur < limit.rlim_max && limit.rlim_cur < NOFILE_ENOUGH) {
-        limit.rlim_cur = limit.rlim_max < NOFILE_ENOUGH ? limit.rlim_max : NOFILE_ENOUGH;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    workers_have = config->rlimit_nofile > 0 ? config->rlimit_nofile : limit.rlim_cur;
-    if (workers_have < config->worker_connections)
-        log_warn("worker_connections is %llu, but a worker may open only %llu files; "
-                 "set worker_rlimit_nofile",
-                 (unsigned long long)config->worker_connections, (unsigned long long)workers_have);
-}
-
-static void check_backlog(const struct config *config)
-{
-    char text[32] = "";
-    uint64_t most;
-    ssize_t n;
-    int fd = open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0)
-        return;
-    n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    if (n <= 0 || !str_to_u64((struct str){ text, strcspn(text, "\n") }, &most))
-        return;
-    if (most < config->backlog)
-        log_notice("listen_backlog is %u, but the kernel allows %llu (net.core.somaxconn)",
-                   config->backlog, (unsigned long long)most);
-}
-
 static bool load(struct master *m, const struct args *args, struct buf *errors)
 {
     if (!source_init(&m->now.source, args, errors))
@@ -273,6 +247,7 @@ static bool load(struct master *m, const struct args *args, struct buf *errors)
         return false;
     m->start_config = source_parse(&m->now.source, errors);
     m->now.number = m->transaction.last_number = upgrade_generation(&m->upgrade);
+    m->now.workers = upgrade_workers(&m->upgrade);
     m->is_daemon = args->is_daemon_set ? args->is_daemon : m->start_config->daemon;
     m->slot_count = supervise_slots_of(m, &m->now);
     return m->start_config != NULL;
@@ -368,14 +343,13 @@ static bool open_all(struct master *m, struct buf *errors)
 {
     if (!open_pid_file(m, errors))
         return false;
-    if (!logs_open(&m->now.logs, m->now.config, m->is_daemon, errors))
+    if (!logs_open(&m->now.logs, m->now.config, m->is_daemon, &m->upgrade.handoff, errors))
         return false;
     log_set_fd(m->now.logs.fds[0]);
     if (m->is_daemon && m->now.config->error_log == NULL)
         fputs("remuda: warning: a daemon has no stderr: set error_log to see what it says\n",
               stderr);
-    raise_open_files(m->start_config);
-    check_backlog(m->now.config);
+    start_facts_raise_open_files();
     if (!worker_setup_init(&m->setup, m->start_config, errors))
         return false;
     if (!open_listeners(m, errors) || !open_control(m, errors))

@@ -33,6 +33,7 @@
 #include "master/notify.h"
 #include "master/pid_file.h"
 #include "master/signals.h"
+#include "master/start_report.h"
 #include "master/transaction.h"
 #include "master/upgrade.h"
 #include "master/watchdog.h"
@@ -74,6 +75,7 @@ struct master {
     struct edition now;          /* what workers run; commit replaces it */
     struct config *start_config; /* what a living master cannot change; owned */
     struct worker_setup setup;   /* of workers that start now */
+    struct start_report report;  /* what the operator was told is missing */
     struct listen_table listeners;
     struct inboxes inboxes;
     struct activation activation;
@@ -119,6 +121,9 @@ const char *master_end_words(const struct master *m);
 /* A worker became ready, failed or ended: is the start complete, or has it failed? */
 void master_check_start(struct master *m);
 void master_add_start_error(struct master *m, const char *line);
+
+/* Into the error log: what is served, at the start, and what is missing that was not before. */
+void master_report(struct master *m, bool is_start);
 
 /* A daemon's standard streams, to its error log as it is now. */
 void master_redirect(const struct master *m);

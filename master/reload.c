@@ -1,5 +1,6 @@
 /*
- * reload - one config generation after another in the same processes; see transaction.h.
+ * reload - one config generation after another in the same processes, and what the next one would
+ * change; see transaction.h.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include "common/log.h"
 #include "common/log_writer.h"
 #include "common/xmalloc.h"
+#include "config/diff.h"
 #include "master/master.h"
 #include "master/process.h"
 #include "master/supervise.h"
@@ -55,12 +57,22 @@ static void note_fixed_settings(struct master *m, const struct config *new)
                        notes->n > 0 ? ", " : "takes effect at the next start: ", fixed[i].name);
 }
 
-/* All that can fail in the master comes before a worker hears of it. */
-static bool open_next(struct master *m)
+/* An operator's number of workers holds until now, and no config says so. */
+static void note_changes(struct master *m, const struct edition *next)
+{
+    struct transaction *t = &m->transaction;
+    unsigned slot_count = supervise_slots_of(m, next);
+
+    if (m->now.workers != 0 && slot_count != m->slot_count)
+        buf_printf(&t->changes, "workers: %u, as set by hand -> %u\n", m->slot_count, slot_count);
+    config_diff(m->now.config, next->config, &t->changes);
+}
+
+/* What can be known without opening anything. */
+static bool load_next(struct master *m)
 {
     struct transaction *t = &m->transaction;
     struct edition *next = &t->next;
-    unsigned slot_count;
 
     if (t->operation == OPERATION_SET_WORKERS) {
         source_copy(&next->source, &m->now.source); /* the file may be half edited */
@@ -74,7 +86,21 @@ static bool open_next(struct master *m)
     if (!prepare_setup(m, next->config))
         return false;
     note_fixed_settings(m, next->config);
-    if (!logs_open(&next->logs, next->config, m->is_daemon, &t->errors))
+    if (t->operation != OPERATION_SET_WORKERS)
+        note_changes(m, next);
+    return true;
+}
+
+/* All that can fail in the master comes before a worker hears of it. */
+static bool open_next(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+    struct edition *next = &t->next;
+    unsigned slot_count;
+
+    if (!load_next(m))
+        return false;
+    if (!logs_open(&next->logs, next->config, m->is_daemon, NULL, &t->errors))
         return false;
     slot_count = supervise_slots_of(m, next);
     /* No patience: waiting for a port would keep the master from everything else. */
@@ -141,6 +167,43 @@ void reload_begin(struct master *m)
             t->asked_count++;
         }
     }
+}
+
+/*
+ * The same up to where workers would be asked, but that no file is made: addresses are bound for a
+ * moment, since nothing else tells whether they are free.
+ */
+static bool check_next(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+
+    if (!load_next(m) || !logs_check(t->next.config, &t->errors) ||
+        !listen_table_prepare(&m->listeners, t->next.config, supervise_slots_of(m, &t->next), 0,
+                              &t->errors))
+        return false;
+    listen_table_abort(&m->listeners);
+    return true;
+}
+
+void diff_begin(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+    bool is_ok = check_next(m);
+    struct buf text = { 0 };
+
+    if (!is_ok)
+        buf_add(&text, buf_str(&t->errors));
+    else if (t->changes.n == 0)
+        buf_add(&text, STR("nothing would change\n"));
+    else
+        buf_add(&text, buf_str(&t->changes));
+    if (is_ok && t->rolled.n > 0)
+        buf_printf(&text, "every worker would be replaced, for: %s\n", buf_cstr(&t->rolled));
+    if (is_ok && t->notes.n > 0)
+        buf_printf(&text, "%s\n", buf_cstr(&t->notes));
+    edition_fini(&t->next);
+    transaction_end(m, is_ok, buf_cstr(&text));
+    buf_fini(&text);
 }
 
 static void abort_reload(struct master *m)
@@ -257,6 +320,7 @@ static void finish(struct master *m)
         buf_printf(&text, "\nevery worker was replaced, for: %s", buf_cstr(&t->rolled));
     if (t->notes.n > 0)
         buf_printf(&text, "\n%s", buf_cstr(&t->notes));
+    master_report(m, false);
     transaction_end(m, m->is_drained || serving == m->slot_count, buf_cstr(&text));
     buf_fini(&text);
 }

@@ -11,7 +11,7 @@ void reopen_begin(struct master *m)
     struct message reopen = { .type = MESSAGE_REOPEN, .generation = m->now.number };
     struct logs fresh;
 
-    if (!logs_open(&fresh, m->now.config, m->is_daemon, &t->errors)) {
+    if (!logs_open(&fresh, m->now.config, m->is_daemon, NULL, &t->errors)) {
         transaction_end(m, false, buf_cstr(&t->errors));
         return;
     }

@@ -17,6 +17,7 @@ static const struct {
     void (*advance)(struct master *m);
     void (*expired)(struct master *m);
 } operations[OPERATION_COUNT] = {
+    [OPERATION_DIFF] = { "diff", diff_begin, NULL, NULL }, /* ends as it begins */
     [OPERATION_RELOAD] = { "reload", reload_begin, reload_advance, reload_expired },
     [OPERATION_SET_WORKERS] = { "set workers", reload_begin, reload_advance, reload_expired },
     [OPERATION_REOPEN] = { "reopen", reopen_begin, reopen_advance, reopen_expired },
@@ -50,6 +51,7 @@ void transaction_fini(struct transaction *t)
     buf_fini(&t->rolled);
     buf_fini(&t->errors);
     buf_fini(&t->notes);
+    buf_fini(&t->changes);
     buf_fini(&t->result);
 }
 
@@ -62,7 +64,7 @@ static void start_wanted(struct master *m)
             continue;
         t->is_wanted[i] = false;
         t->operation = (enum operation)i;
-        t->errors.n = t->notes.n = t->rolled.n = 0;
+        t->errors.n = t->notes.n = t->rolled.n = t->changes.n = 0;
         control_begin(&m->control, t->operation);
         if (is_reload(t->operation))
             notify_reloading(&m->notify);
@@ -183,16 +185,30 @@ static void log_result(const struct master *m, bool is_ok, const char *text)
     }
 }
 
+/* What happened, and for a reload that worked what it changed. */
+static void add_answer(const struct transaction *t, bool is_ok, const char *text, struct buf *out)
+{
+    buf_add(out, str_of(text));
+    if (!is_ok || t->operation != OPERATION_RELOAD)
+        return;
+    if (out->n > 0 && out->p[out->n - 1] != '\n')
+        buf_add_char(out, '\n');
+    buf_add(out, t->changes.n > 0 ? buf_str(&t->changes) : STR("nothing changed\n"));
+}
+
 void transaction_end(struct master *m, bool is_ok, const char *text)
 {
     struct transaction *t = &m->transaction;
+    struct buf answer = { 0 };
 
     ev_timer_stop(m->loop, &t->limit);
     LIST_EACH (at, &m->processes)
         CONTAINER_OF(at, struct process, link)->answer = ANSWER_NONE;
     t->step = STEP_IDLE;
     worker_setup_fini(&t->setup);
-    log_result(m, is_ok, text);
+    add_answer(t, is_ok, text, &answer);
+    if (t->operation != OPERATION_DIFF) /* nothing happened */
+        log_result(m, is_ok, buf_cstr(&answer));
     if (is_reload(t->operation)) {
         t->result.n = 0;
         buf_printf(&t->result, "%s%s", is_ok ? "" : "failed: ", text);
@@ -201,7 +217,8 @@ void transaction_end(struct master *m, bool is_ok, const char *text)
         if (m->phase == PHASE_RUNNING)
             master_notify_ready(m); /* as it is now, be it the new config or the old */
     }
-    control_answer(&m->control, t->operation, is_ok, text);
+    control_answer(&m->control, t->operation, is_ok, buf_cstr(&answer));
+    buf_fini(&answer);
     supervise_fill(m);
 }
 

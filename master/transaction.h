@@ -1,6 +1,7 @@
 /*
- * transaction - reload, set workers, reopen and upgrade: one operation at a time. All but the last
- * are questions put to all workers; for that one see upgrade.h.
+ * transaction - diff, reload, set workers, reopen and upgrade: one operation at a time. The first
+ * only looks what a reload would do, the last has upgrade.h; the others are questions put to all
+ * workers.
  *
  * A reload is a two-phase commit. The master checks the new config and opens what it needs; each
  * worker builds the new generation beside the old; on all-ready everybody switches, else nobody.
@@ -29,6 +30,7 @@ struct master;
 struct process;
 
 enum operation {
+    OPERATION_DIFF, /* before a reload that was asked for later */
     OPERATION_RELOAD,
     OPERATION_SET_WORKERS,
     OPERATION_REOPEN,
@@ -62,6 +64,7 @@ struct transaction {
     unsigned roll_slot;        /* whose worker is replaced now */
     struct buf errors;         /* lines, each once */
     struct buf notes;          /* settings that wait for the next start */
+    struct buf changes;        /* lines: what the reload changes; empty: nothing */
     struct buf result;         /* of the last reload, for `status`; empty: none yet */
     time_t result_at;
     bool is_result_ok;
@@ -88,7 +91,8 @@ void transaction_forget_wanted(struct master *m);
 void transaction_cancel(struct master *m);
 void transaction_fini(struct transaction *t);
 
-/* For reload.c and reopen.c, the two operations. */
+/* For reload.c and reopen.c, the operations. */
+void diff_begin(struct master *m);
 void reload_begin(struct master *m);
 void reload_advance(struct master *m);
 void reload_expired(struct master *m);

@@ -129,9 +129,12 @@ static void write_table(struct master *m, struct handoff *h, int line, int err)
     handoff_add(h, "former", line, "%d", (int)getpid());
     handoff_add(h, "stderr", err, "of the operator");
     handoff_add(h, "generation", -1, "%llu", (unsigned long long)m->transaction.last_number);
+    if (m->now.workers > 0)
+        handoff_add(h, "workers", -1, "%u", m->now.workers);
     handoff_add(h, "shared", m->shared_fd, "%u", m->bank == shared_bank(m->shared, 0) ? 0u : 1u);
     if (m->pid_file.fd >= 0)
         handoff_add(h, "pid_file", m->pid_file.fd, "%s", m->pid_file.path);
+    logs_hand_over(&m->now.logs, m->now.config, h);
     control_hand_over(&m->control, h);
     inherited_write(&m->listeners, h);
 }

@@ -79,6 +79,9 @@ void upgrade_take_stderr(struct upgrade *u);
 /* The generation that goes on from the former's. */
 uint64_t upgrade_generation(struct upgrade *u);
 
+/* The number of workers that an operator set by hand; 0: none did. */
+unsigned upgrade_workers(struct upgrade *u);
+
 /* The shared block and our bank in it; false: none was left, or it is not laid out as ours. */
 bool upgrade_take_shared(struct master *m);
 

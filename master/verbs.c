@@ -7,6 +7,11 @@
 #include "master/status.h"
 #include "master/workers.h"
 
+static void run_diff(struct client *client, struct str argument)
+{
+    control_wait(client, OPERATION_DIFF);
+}
+
 static void run_reload(struct client *client, struct str argument)
 {
     control_wait(client, OPERATION_RELOAD);
@@ -82,6 +87,7 @@ static void run_workers(struct client *client, struct str argument)
 static const struct verb verbs[] = {
     { "stop", NULL, run_stop },
     { "quit", NULL, run_quit },
+    { "diff", NULL, run_diff },
     { "reload", NULL, run_reload },
     { "reopen", NULL, run_reopen },
     { "upgrade", NULL, run_upgrade },

@@ -58,13 +58,17 @@ static char *config_failure(struct config_errors *errors)
     return why;
 }
 
+uint64_t generation_cache_fds(uint64_t open_files_max)
+{
+    return open_files_max == RLIM_INFINITY ? 16384 : open_files_max / 4;
+}
+
 static size_t cache_fds_max(void)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
-        return 16384;
-    return limit.rlim_cur / 4; /* the rest is for connections */
+    return generation_cache_fds(getrlimit(RLIMIT_NOFILE, &limit) < 0 ? RLIM_INFINITY
+                                                                     : limit.rlim_cur);
 }
 
 static struct file_cache *make_cache(const struct config *config)

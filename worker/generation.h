@@ -83,6 +83,9 @@ void generation_put(struct generation **gen);
  */
 const struct live_site *generation_site(const struct generation *gen, unsigned listen,
                                         struct str host);
+/* Of a worker's open files, those that its cache may take; the rest is for connections. */
+uint64_t generation_cache_fds(uint64_t open_files_max);
+
 /* Where errors go that have no request to route by. */
 const struct live_route *generation_default_route(const struct generation *gen);
 

@@ -227,3 +227,60 @@ Test(command, is_driven_by_remudactl)
     expect_run(&s, USAGE, "", ctl, NULL);
     server_close(&s);
 }
+
+/* How often the log has this. */
+static unsigned count_in_log(const struct server *s, const char *text)
+{
+    struct buf log = file_read(s->log);
+    unsigned count = 0;
+
+    for (const char *at = strstr(buf_cstr(&log), text); at != NULL; at = strstr(at + 1, text))
+        count++;
+    buf_fini(&log);
+    return count;
+}
+
+Test(command, tells_at_the_start_what_it_serves_and_what_is_missing)
+{
+    static const char few[] = "worker_connections: 100\n";
+    static const char many[] = "worker_connections: 1048576\n"; /* a million files are the most */
+    static const char missing[] = "worker_connections is 1048576, but a worker may open only";
+    struct server s;
+    char line[160];
+
+    server_open(&s);
+    server_start(&s, few);
+    snprintf(line, sizeof(line), "serves 127.0.0.1:%u: %s\n", s.port, server_path(&s, "root"));
+    cr_expect_eq(count_in_log(&s, line), 1, "%s", line);
+    cr_expect_eq(count_in_log(&s, "2 workers on "), 1);
+    snprintf(line, sizeof(line), "error log %s, no access log\n", s.log);
+    cr_expect_eq(count_in_log(&s, line), 1);
+    cr_expect_eq(count_in_log(&s, "limits of each worker: 100 connections, "), 1);
+    cr_expect_eq(count_in_log(&s, "but a worker may open only"), 0);
+
+    server_reload(&s, many);
+    cr_expect_eq(count_in_log(&s, missing), 1, "it is missing now");
+    server_reload(&s, many);
+    cr_expect_eq(count_in_log(&s, missing), 1, "and that was said");
+    server_reload(&s, few);
+    server_reload(&s, many);
+    cr_expect_eq(count_in_log(&s, missing), 2, "again after it was well");
+    cr_expect_eq(count_in_log(&s, "limits of each worker: "), 1);
+    server_close(&s);
+}
+
+Test(command, tells_who_serves_a_folder_where_it_is)
+{
+    struct server s;
+    struct buf out;
+
+    server_open(&s);
+    server_spawn(&s, (const char *const[]){ "root", "-p", "0", "--workers", "1", NULL });
+    cr_expect(server_wait_ready(&s, DEADLINE_MS));
+    out = file_read(server_path(&s, "stdout.log"));
+    cr_expect_not_null(strstr(buf_cstr(&out), "/root at\n    http://localhost:"), "%s", out.p);
+    cr_expect_not_null(strstr(out.p, "\nwith 1 worker on "));
+    cr_expect_not_null(strstr(out.p, "\nStop it with Ctrl-C.\n"));
+    buf_fini(&out);
+    server_close(&s);
+}

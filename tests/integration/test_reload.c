@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "tests/integration/load.h"
 
@@ -418,5 +421,153 @@ Test(reload, says_so_when_a_worker_dies_meanwhile)
     server_reload(&s, "root: other\n");
     for (unsigned i = 0; i < 20; i++)
         cr_expect(fetch_until(&s, "/", 200, "other", 0), "every worker runs the new generation");
+    server_close(&s);
+}
+
+/* A client of the control socket that waits as long as it takes; its end is "ok GENERATION". */
+static unsigned ask_for_generation(const struct server *s)
+{
+    static const char line[] = "reload\n";
+    struct sockaddr_un sa = { .sun_family = AF_UNIX };
+    unsigned long generation = 0;
+    char answer[512] = "";
+    size_t n = 0;
+    ssize_t got;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/config.sock", s->dir);
+    if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 &&
+        send(fd, line, sizeof(line) - 1, MSG_NOSIGNAL) == sizeof(line) - 1)
+        while ((got = recv(fd, answer + n, sizeof(answer) - 1 - n, 0)) > 0)
+            n += (size_t)got;
+    close(fd);
+    if (strstr(answer, "ok generation ") == answer)
+        generation = strtoul(answer + strlen("ok generation "), NULL, 10);
+    return (unsigned)generation;
+}
+
+enum { STORM_CLIENTS = 200, STORM_RELOADS = 3 };
+
+struct storm_client {
+    const struct server *server;
+    unsigned generations[STORM_RELOADS];
+};
+
+static void *storm_run(void *context)
+{
+    struct storm_client *c = context;
+
+    for (unsigned i = 0; i < STORM_RELOADS; i++)
+        c->generations[i] = ask_for_generation(c->server);
+    return NULL;
+}
+
+/* The control socket takes 64 at a time and its backlog 64 more: the others wait outside. */
+Test(reload, answers_a_storm_in_order)
+{
+    static struct storm_client clients[STORM_CLIENTS];
+    pthread_t threads[STORM_CLIENTS];
+    struct server s;
+    unsigned last = 0;
+
+    server_open(&s);
+    server_start(&s, "");
+    for (unsigned i = 0; i < STORM_CLIENTS; i++) {
+        clients[i].server = &s;
+        cr_assert(pthread_create(&threads[i], NULL, storm_run, &clients[i]) == 0);
+    }
+    for (unsigned i = 0; i < STORM_CLIENTS; i++) {
+        const unsigned *generations = clients[i].generations;
+
+        pthread_join(threads[i], NULL);
+        for (unsigned k = 0; k < STORM_RELOADS; k++) {
+            cr_expect_gt(generations[k], k > 0 ? generations[k - 1] : 1,
+                         "client %u: answer %u is %u", i, k, generations[k]);
+            last = generations[k] > last ? generations[k] : last;
+        }
+    }
+    cr_expect_lt(last, STORM_CLIENTS * STORM_RELOADS / 2,
+                 "%u reloads: those who wait share the next one", last);
+    cr_expect_eq(ask_for_generation(&s), last + 1, "the newest was told to somebody");
+    cr_expect_eq(fetch_status(&s, "/"), 200);
+    server_close(&s);
+}
+
+static void control_line(struct client *c, const struct server *s, const char *line)
+{
+    cr_assert(client_open_unix(c, server_path(s, "config.sock")));
+    cr_assert(client_send_text(c, line));
+}
+
+/* The master reads them in the order of their connections: who has an answer is behind all before. */
+static void control_wait(const struct server *s)
+{
+    struct client c;
+
+    control_line(&c, s, "status\n");
+    cr_assert_eq(client_read_to_end(&c, DEADLINE_MS), CLIENT_FIN);
+    client_close(&c);
+}
+
+Test(reload, goes_on_without_a_worker_that_dies_in_the_middle)
+{
+    pid_t pids[SERVER_WORKERS_MAX];
+    struct client asker, live;
+    struct server s;
+    uint64_t start;
+
+    server_open(&s);
+    server_file(&s, "other/index.html", "other");
+    server_start(&s, "");
+    cr_assert_eq(server_workers(&s, pids), 2);
+    for (;;) {
+        client_open(&live, &s);
+        cr_assert(still_serves(&live, "/", "hello\n"));
+        if (client_worker(&live, &s) == pids[0])
+            break;
+        client_close(&live);
+    }
+    kill(pids[1], SIGSTOP);
+    server_config(&s, "root: other\n");
+    start = now_ms();
+    control_line(&asker, &s, "reload\n");
+    control_wait(&s);
+    cr_expect(still_serves(&live, "/", "hello\n"), "nobody switches before all are ready");
+    kill(pids[1], SIGKILL);
+
+    cr_expect_eq(client_read_to_end(&asker, DEADLINE_MS), CLIENT_FIN);
+    buf_cstr(&asker.in);
+    cr_expect_eq(strncmp(asker.in.p, "ok generation 2 runs in 2 workers\nroot: ", 40), 0, "%s",
+                 asker.in.p);
+    cr_expect_lt(now_ms() - start, 5000, "nobody waited for the dead one's answer");
+    cr_expect(still_serves(&live, "/", "other"), "the worker that lived has switched");
+    for (unsigned i = 0; i < 20; i++)
+        cr_expect(fetch_until(&s, "/", 200, "other", 0), "and so has the one that replaced it");
+    client_close(&asker);
+    client_close(&live);
+    server_close(&s);
+}
+
+Test(reload, of_a_worker_that_does_not_answer_changes_nothing)
+{
+    pid_t pids[SERVER_WORKERS_MAX];
+    struct buf output;
+    struct server s;
+
+    server_open(&s);
+    server_file(&s, "other/index.html", "other");
+    server_start(&s, "worker_stuck_timeout: off\n");
+    cr_assert_eq(server_workers(&s, pids), 2);
+    kill(pids[1], SIGSTOP);
+    server_config(&s, "root: other\nworker_stuck_timeout: off\n");
+    cr_expect_eq(server_verb(&s, "reload", &output), 1, "%s", buf_cstr(&output));
+    cr_expect_not_null(strstr(buf_cstr(&output), "has not answered within 10 s"), "%s", output.p);
+    buf_fini(&output);
+    kill(pids[1], SIGCONT);
+    for (unsigned i = 0; i < 20; i++)
+        cr_expect(fetch_until(&s, "/", 200, "hello\n", 0), "every worker runs the old generation");
+    server_reload(&s, "root: other\nworker_stuck_timeout: off\n");
+    for (unsigned i = 0; i < 20; i++)
+        cr_expect(fetch_until(&s, "/", 200, "other", 0));
     server_close(&s);
 }

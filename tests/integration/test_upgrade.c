@@ -206,6 +206,43 @@ Test(upgrade, counts_on_and_leaves_nothing_open)
     server_close(&s);
 }
 
+/* A rotation that is half done when the upgrade comes. */
+Test(upgrade, goes_on_with_a_log_that_was_moved_away)
+{
+    struct server s;
+
+    open_with_copy(&s);
+    server_start(&s, "access_log: access.log\naccess_log_buffer: 0\n");
+    cr_assert_eq(fetch_status(&s, "/?before"), 200);
+    cr_assert_eq(rename(server_path(&s, "access.log"), server_path(&s, "access.log.1")), 0);
+    upgrade(&s);
+    cr_expect_eq(fetch_status(&s, "/?after"), 200);
+    cr_expect(file_wait(server_path(&s, "access.log.1"), 0, "/?after", DEADLINE_MS));
+    cr_expect_neq(access(server_path(&s, "access.log"), F_OK), 0, "nobody asked for a new one");
+    cr_expect_eq(server_verb(&s, "reopen", NULL), 0);
+    cr_expect_eq(fetch_status(&s, "/?reopened"), 200);
+    cr_expect(file_wait(server_path(&s, "access.log"), 0, "/?reopened", DEADLINE_MS));
+    server_close(&s);
+}
+
+Test(upgrade, keeps_a_number_of_workers_that_was_set_by_hand)
+{
+    struct server s;
+
+    open_with_copy(&s);
+    server_start(&s, "workers: 1\n");
+    cr_assert_eq(server_verb(&s, "set workers 3", NULL), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        upgrade(&s);
+        cr_expect(server_wait_workers(&s, 3, 0, DEADLINE_MS), "upgrade %u", i + 1);
+        cr_assert(server_wait_log(&s, s.log_start, "has ended", DEADLINE_MS));
+        s.log_start = server_log_size(&s);
+    }
+    server_reload(&s, "workers: 1\n");
+    cr_expect(server_wait_workers(&s, 1, 0, DEADLINE_MS), "until the next reload");
+    server_close(&s);
+}
+
 Test(upgrade, takes_the_config_as_it_is_now)
 {
     struct client c;
