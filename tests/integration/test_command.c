@@ -210,7 +210,7 @@ Test(command, is_driven_by_remudactl)
     pid = pid_in_file(&s);
     expect_run(&s, OK, "", ctl, "-c", s.config, "status", NULL);
     expect_run(&s, OK, "", ctl, "-c", s.config, "reload", NULL);
-    cr_expect(server_wait_log(&s, 0, "reload: generation 2", 0));
+    cr_expect(server_wait_log(&s, 0, "reload: generation 2", DEADLINE_MS));
     cr_assert(rename(s.log, server_path(&s, "old.log")) == 0);
     expect_run(&s, OK, "", ctl, "-c", s.config, "reopen", NULL);
     cr_expect(file_wait_exists(s.log, true, 0));
