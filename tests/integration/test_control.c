@@ -207,6 +207,8 @@ Test(control, connections_are_told_with_what_is_under_way)
     client_open(&sending, &s);
     client_send_text(&sending, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
 
+    answer = wait_listed(&s, "connections", 4); /* accepted, with what they sent */
+    buf_fini(&answer);
     answer = wait_listed(&s, "connections sending", 1);
     expect_at(&answer, "connections.0.request", "\"GET /big HTTP/1.1\"");
     expect_at(&answer, "connections.0.state", "\"sending\"");
