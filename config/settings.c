@@ -383,6 +383,7 @@ static const struct {
     { "set_real_ip_from", "trusted_proxies" },
     { "allow", "access" },
     { "deny", "access" },
+    { "log_format", "access_log" },
     { "limit_except", "allowed_methods" },
 };
 
