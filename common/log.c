@@ -58,6 +58,11 @@ void log_defer(bool is_deferred)
     state.is_deferred = is_deferred;
 }
 
+unsigned log_slot(void)
+{
+    return state.slot;
+}
+
 bool log_is_on(enum log_level level)
 {
     return level <= state.level;

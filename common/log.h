@@ -37,6 +37,8 @@ void log_defer(bool is_deferred);
 /* Says how many lines were lost, if they were and nothing has said it; now and then. */
 void log_tell_losses(void);
 bool log_is_on(enum log_level level);
+/* As log_init() was told. */
+unsigned log_slot(void);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_vline(enum log_level level, const char *format, va_list args);

@@ -96,7 +96,8 @@ static void check_scope(struct check *c, const struct scope *scope)
     check_folder(c, scope);
     check_users(c, scope);
     if (scope->access_log != ACCESS_LOG_OFF)
-        check_parent(c, scope->places, "access_log", c->config->access_logs[scope->access_log]);
+        check_parent(c, scope->places, "access_log",
+                     c->config->access_logs[scope->access_log].path);
 }
 
 void config_check(const struct config *config, struct config_errors *errors)

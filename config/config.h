@@ -101,6 +101,26 @@ enum etag_kind {
     ETAG_CONTENT, /* by the bytes: the same on every machine */
 };
 
+enum log_target { LOG_TO_FILE, LOG_TO_STDERR, LOG_TO_STDOUT, LOG_TO_SYSLOG };
+
+enum { LOG_SHARE_ALL = 1000000 };
+
+/* `access_log`: where lines go, what they say, and of which requests. */
+struct access_log_config {
+    char *text; /* as the dump writes it: two with the same text are the same; owned */
+    enum log_target target;
+    char *path;                  /* LOG_TO_FILE: absolute; else NULL; owned */
+    struct address syslog;       /* LOG_TO_SYSLOG: datagrams go there */
+    unsigned facility, severity; /* RFC 5424, 6.2.1 */
+    char *tag;                   /* its APP-NAME; owned */
+    char *format;                /* see config/log_format.h; owned */
+    /* A request is logged if one of these holds; of the others the share is. */
+    uint8_t if_status[75]; /* bit i % 8 of byte i / 8: status i */
+    bool has_if_status;
+    uint64_t if_slower_ms; /* 0: none */
+    unsigned share;        /* of LOG_SHARE_ALL */
+};
+
 /* What a server, a site and a route can all set; a route's copy is complete after inheritance. */
 struct scope {
     char *root;  /* docroot: the whole request path is looked up below it; absolute;
@@ -228,7 +248,7 @@ struct config {
     /* logs */
     char *error_log; /* absolute path; NULL: stderr */
     enum log_level log_level;
-    char **access_logs; /* distinct absolute paths; scope.access_log points here */
+    struct access_log_config *access_logs; /* distinct; scope.access_log points here; owned */
     size_t access_log_count;
     uint64_t access_log_buffer_bytes, access_log_flush_ms;
     uint64_t log_queue_bytes; /* of lines that wait to be written, in each process */

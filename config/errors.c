@@ -72,6 +72,26 @@ static struct str find_line(struct str text, unsigned line)
     return text.p != NULL ? utf8_take_line(&text) : STR_NONE;
 }
 
+static bool is_word_char(char c)
+{
+    c = ascii_lower(c);
+    return (c >= 'a' && c <= 'z') || ascii_is_digit(c) || c == '_';
+}
+
+unsigned config_errors_column(const struct config_errors *errors, unsigned line, unsigned column,
+                              struct str word)
+{
+    struct str rest = find_line(buf_str(&errors->source), line);
+
+    for (unsigned at = 1; rest.n > 0; at++) {
+        if (at >= column && str_starts(rest, word) &&
+            (rest.n == word.n || !is_word_char(rest.p[word.n])))
+            return at;
+        utf8_next(&rest);
+    }
+    return column;
+}
+
 static unsigned cells_of(uint32_t c)
 {
     if (c == '\t')

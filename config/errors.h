@@ -33,6 +33,13 @@ struct config_errors {
 void config_error_add(struct config_errors *errors, unsigned line, unsigned column, unsigned width,
                       const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/*
+ * Where `word`, and not the beginning of a longer one, first stands in a line of the source, from
+ * `column` on; `column` itself: nowhere.
+ */
+unsigned config_errors_column(const struct config_errors *errors, unsigned line, unsigned column,
+                              struct str word);
+
 /* All of them with excerpts and carets, "" when there are none; stays the errors' own. */
 const char *config_errors_text(struct config_errors *errors);
 void config_errors_fini(struct config_errors *errors);

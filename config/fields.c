@@ -383,11 +383,10 @@ void field_write(const struct setting *row, const struct config *config, const v
         write_text_or_none(row, CONST_FIELD(base, row, char *), out);
         break;
     case SET_ACCESS_LOG:
-        write_text_or_none(row,
-                           CONST_FIELD(base, row, int) == ACCESS_LOG_OFF
-                               ? NULL
-                               : config->access_logs[CONST_FIELD(base, row, int)],
-                           out);
+        buf_printf(out, " %s",
+                   CONST_FIELD(base, row, int) == ACCESS_LOG_OFF
+                       ? row->none
+                       : config->access_logs[CONST_FIELD(base, row, int)].text);
         break;
     case SET_INDEX:
         write_index(row, base, out);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/xmalloc.h"
+#include "config/access_logs.h"
 #include "config/fields.h"
 #include "config/sites.h"
 
@@ -218,7 +219,7 @@ void config_free(struct config **config)
         if (!setting_is_scoped(&settings[i]))
             field_fini(&settings[i], c);
     for (size_t i = 0; i < c->access_log_count; i++)
-        free(c->access_logs[i]);
+        access_log_fini(&c->access_logs[i]);
     free(c->access_logs);
     sites_free(c);
     places_free(&c->all_places);

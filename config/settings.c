@@ -195,7 +195,19 @@ const struct setting settings[] = {
       .help = "byte ranges that one request may get; if it asks for more, those near to each other "
               "are joined, else all is sent; 0 or off: no ranges" },
     { "access_log", SET_ACCESS_LOG, EVERY(access_log), "off", .none = "off",
-      .example = "/var/log/remuda/access.log", .help = "one line for each request" },
+      .example = "{to: /var/log/remuda/access.log, format: json, if_status: [4xx, 5xx]}",
+      .help =
+          "a line for each request; the target alone, or as \"to\" of a map: a file, stderr, "
+          "stdout, or syslog:/dev/log, syslog:127.0.0.1:514 and syslog:[::1]:514 (RFC 5424 "
+          "in datagrams; with facility: local7, severity: info and tag: remuda if not set). "
+          "format is combined, common, json, or a text with these variables, which is JSON if it "
+          "begins with {: $remote_addr $remote_port $remote_user $time_local $time_iso8601 $msec "
+          "$request $request_method $request_uri $uri $args $query_string $server_protocol "
+          "$scheme $host $server_addr $server_port $server_name $status $body_bytes_sent "
+          "$request_length $request_time $connection_requests $site $route $worker $pid $hostname "
+          "and $http_NAME, a field of the request. With if_status: [4xx, 503] or if_slower: 500ms "
+          "only requests are logged for which one of them holds; sample: 1% is the share that is "
+          "logged of the others, or of all where there is no condition" },
     { "client_max_body_size", SET_SIZE, EVERY(client_max_body_bytes), "1MiB", .none = "off",
       .max = 1024 * GIB, .help = "a longer request body is answered 413; 0 or off: no limit" },
     { "error_pages", SET_ERROR_PAGES, EVERY(error_pages),
@@ -371,6 +383,7 @@ static const struct {
     { "set_real_ip_from", "trusted_proxies" },
     { "allow", "access" },
     { "deny", "access" },
+    { "log_format", "access_log" },
     { "limit_except", "allowed_methods" },
 };
 
@@ -539,8 +552,10 @@ void setting_describe(const struct setting *row, struct buf *out)
         break;
     case SET_PATH:
     case SET_SOCKET_PATH:
-    case SET_ACCESS_LOG:
         buf_printf(out, "a path, as in %s", row->example);
+        break;
+    case SET_ACCESS_LOG:
+        buf_printf(out, "a path, stderr, stdout, syslog:ADDRESS or a map, as in %s", row->example);
         break;
     case SET_INDEX:
         buf_add(out, STR("a file name or a list of them, as in [index.html, index.htm]"));

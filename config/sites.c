@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/xmalloc.h"
+#include "config/access_logs.h"
 #include "config/fields.h"
 #include "config/routes.h"
 #include "config/shapes.h"
@@ -515,7 +516,7 @@ static void find_listen_defaults(struct builder *b)
 /* Logs in the order of the routes that use them, and no others: each is a file to open. */
 static void renumber_access_logs(struct config *config)
 {
-    char **used = xcalloc(config->access_log_count, sizeof(char *));
+    struct access_log_config *used = xcalloc(config->access_log_count, sizeof(*used));
     int *numbers = xcalloc(config->access_log_count, sizeof(int)); /* from 1 */
     size_t count = 0;
 
@@ -534,7 +535,7 @@ static void renumber_access_logs(struct config *config)
     }
     for (size_t i = 0; i < config->access_log_count; i++)
         if (numbers[i] == 0)
-            free(config->access_logs[i]);
+            access_log_fini(&config->access_logs[i]);
     free(numbers);
     free(config->access_logs);
     config->access_logs = used;

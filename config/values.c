@@ -7,6 +7,7 @@
 
 #include "common/xmalloc.h"
 #include "config/access.h"
+#include "config/access_logs.h"
 #include "config/choices.h"
 #include "config/fields.h"
 #include "config/kinds.h"
@@ -75,8 +76,7 @@ static bool is_on(struct str text)
     return is_any_word(text, on_words, 3);
 }
 
-/* The row's own word; and where that is "off", its synonyms. */
-static bool is_none(const struct setting *row, struct str text)
+bool value_is_none(const struct setting *row, struct str text)
 {
     return row->none != NULL && (is_word(text, row->none) || (strcmp(row->none, "off") == 0 &&
                                                               is_any_word(text, off_words, 3)));
@@ -134,7 +134,7 @@ static bool read_number(struct value_reader *r, const struct setting *row,
     struct buf takes = { 0 };
     bool is_huge;
 
-    if (is_none(row, text)) {
+    if (value_is_none(row, text)) {
         *value = 0;
         return true;
     }
@@ -264,7 +264,7 @@ static void read_text(struct value_reader *r, const struct setting *row,
 {
     struct str text = item->value->text;
 
-    if (is_none(row, text))
+    if (value_is_none(row, text))
         text.n = 0;
     else if (row->type == SET_MEDIA_TYPE ? !value_is_media_type(text)
              : row->type == SET_CHARSET  ? !is_token(text)
@@ -297,9 +297,8 @@ char *value_absolute_path(const char *folder, struct str path)
     return buf_take(&clean);
 }
 
-/* NULL: refused, and that was said. */
-static char *read_path(struct value_reader *r, const struct setting *row,
-                       const struct yaml_item *item)
+char *value_read_path(struct value_reader *r, const struct setting *row,
+                      const struct yaml_item *item)
 {
     size_t max =
         row->type == SET_SOCKET_PATH ? sizeof(((struct sockaddr_un *)0)->sun_path) : PATH_MAX;
@@ -325,37 +324,12 @@ static void read_path_field(struct value_reader *r, const struct setting *row,
 {
     char *path = NULL;
 
-    if (!is_none(row, item->value->text)) {
-        path = read_path(r, row, item);
+    if (!value_is_none(row, item->value->text)) {
+        path = value_read_path(r, row, item);
         if (path == NULL)
             return;
     }
     field_set_text(field, path);
-}
-
-static void read_access_log(struct value_reader *r, const struct setting *row,
-                            const struct yaml_item *item, int *field)
-{
-    struct config *config = r->config;
-    char *path;
-
-    if (is_none(row, item->value->text)) {
-        *field = ACCESS_LOG_OFF;
-        return;
-    }
-    path = read_path(r, row, item);
-    if (path == NULL)
-        return;
-    for (size_t i = 0; i < config->access_log_count; i++) {
-        if (strcmp(config->access_logs[i], path) == 0) {
-            free(path);
-            *field = (int)i;
-            return;
-        }
-    }
-    *field = (int)config->access_log_count++;
-    config->access_logs = xrealloc(config->access_logs, config->access_log_count * sizeof(char *));
-    config->access_logs[*field] = path;
 }
 
 /* The items of a list, or the scalar itself as a list of one. */
@@ -385,7 +359,7 @@ static void read_index(struct value_reader *r, const struct setting *row,
     struct yaml_item first = first_item(item);
 
     field_fini(row, scope);
-    if (item->value->kind == YAML_SCALAR && is_none(row, item->value->text))
+    if (item->value->kind == YAML_SCALAR && value_is_none(row, item->value->text))
         return;
     for (const struct yaml_item *at = &first; at != NULL; at = at->next) {
         if (!is_good_item(r, row, at->value))
@@ -565,7 +539,7 @@ static bool reads_own_shape(enum setting_type type)
 {
     return type == SET_WORDS || type == SET_TEXT || type == SET_REWRITES || type == SET_PAIRS ||
            type == SET_FIELDS || type == SET_REDIRECT || type == SET_RESPOND ||
-           choice_has_type(type);
+           type == SET_ACCESS_LOG || choice_has_type(type);
 }
 
 void value_read(struct value_reader *r, const struct setting *row, const struct yaml_item *item,
@@ -615,7 +589,7 @@ void value_read(struct value_reader *r, const struct setting *row, const struct 
         read_path_field(r, row, item, FIELD(base, row, char *));
         break;
     case SET_ACCESS_LOG:
-        read_access_log(r, row, item, FIELD(base, row, int));
+        access_log_read(r, row, item, FIELD(base, row, int));
         break;
     case SET_INDEX:
         read_index(r, row, item, base);

@@ -29,6 +29,13 @@ void value_refuse(struct value_reader *r, const struct setting *row, const struc
 /* `path` seen from the absolute `folder`, without empty and "." segments; the caller frees it. */
 char *value_absolute_path(const char *folder, struct str path);
 
+/* The item's text as an absolute path of the caller's. NULL: refused, and that was said. */
+char *value_read_path(struct value_reader *r, const struct setting *row,
+                      const struct yaml_item *item);
+
+/* The row's word for "nothing of it"; and where that is "off", its synonyms. */
+bool value_is_none(const struct setting *row, struct str text);
+
 /* "30s", "2m"; false: not a time. */
 bool value_parse_duration(struct str text, uint64_t *ms);
 

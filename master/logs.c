@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/log_writer.h"
 #include "common/xmalloc.h"
 
@@ -63,13 +65,36 @@ static int open_log(const char *path, struct handoff *former)
     return open_file(path);
 }
 
+/* A copy of our own; of a daemon's nobody would see anything. */
+static int open_stream(int fd, bool is_daemon)
+{
+    if (is_daemon)
+        return open("/dev/null", O_WRONLY | O_CLOEXEC);
+    return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
 static int open_error_log(const struct config *config, bool is_daemon, struct handoff *former)
 {
     if (config->error_log != NULL)
         return open_log(config->error_log, former);
-    if (is_daemon)
-        return open("/dev/null", O_WRONLY | O_CLOEXEC);
-    return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    return open_stream(STDERR_FILENO, is_daemon);
+}
+
+/* For syslog the workers need no more than a socket: each line says where it goes. */
+static int open_access_log(const struct access_log_config *log, bool is_daemon,
+                           struct handoff *former)
+{
+    switch (log->target) {
+    case LOG_TO_FILE:
+        return open_log(log->path, former);
+    case LOG_TO_SYSLOG:
+        return socket(log->syslog.sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    case LOG_TO_STDERR:
+        return open_stream(STDERR_FILENO, is_daemon);
+    case LOG_TO_STDOUT:
+        return open_stream(STDOUT_FILENO, is_daemon);
+    }
+    return -1;
 }
 
 bool logs_open(struct logs *logs, const struct config *config, bool is_daemon,
@@ -83,9 +108,13 @@ bool logs_open(struct logs *logs, const struct config *config, bool is_daemon,
     if (logs->fds[0] < 0)
         add_error(errors, "error_log", config->error_log != NULL ? config->error_log : "stderr");
     for (size_t i = 0; i < config->access_log_count; i++) {
-        logs->fds[1 + i] = open_log(config->access_logs[i], former);
+        const struct access_log_config *log = &config->access_logs[i];
+
+        if (is_daemon && (log->target == LOG_TO_STDERR || log->target == LOG_TO_STDOUT))
+            log_warn("access_log %s: a daemon has none: its lines go nowhere", log->text);
+        logs->fds[1 + i] = open_access_log(log, is_daemon, former);
         if (logs->fds[1 + i] < 0)
-            add_error(errors, "access_log", config->access_logs[i]);
+            add_error(errors, "access_log", log->path != NULL ? log->path : log->text);
     }
     if (errors->n == errors_before)
         return true;
@@ -96,7 +125,7 @@ bool logs_open(struct logs *logs, const struct config *config, bool is_daemon,
 /* The file of logs->fds[i]; NULL: it is none. */
 static const char *file_of(const struct config *config, size_t i)
 {
-    return i == 0 ? config->error_log : config->access_logs[i - 1];
+    return i == 0 ? config->error_log : config->access_logs[i - 1].path;
 }
 
 void logs_hand_over(const struct logs *logs, const struct config *config, struct handoff *h)

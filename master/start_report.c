@@ -177,8 +177,12 @@ static void write_logs(const struct config *config, struct buf *out)
     buf_printf(out, "error log %s", config->error_log != NULL ? config->error_log : "on stderr");
     if (config->access_log_count == 0)
         buf_add(out, STR(", no access log"));
-    for (size_t i = 0; i < config->access_log_count && i < FEW; i++)
-        buf_printf(out, "%s%s", i > 0 ? ", " : ", access log ", config->access_logs[i]);
+    for (size_t i = 0; i < config->access_log_count && i < FEW; i++) {
+        const struct access_log_config *log = &config->access_logs[i];
+
+        buf_printf(out, "%s%s", i > 0 ? ", " : ", access log ",
+                   log->path != NULL ? log->path : log->text);
+    }
     if (config->access_log_count > FEW)
         buf_printf(out, " and %zu more", config->access_log_count - FEW);
 }

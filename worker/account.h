@@ -40,12 +40,17 @@ static inline struct access_log *account_log(const struct live_route *to)
     return to != NULL ? to->log : NULL;
 }
 
-/* The entry's time is filled in here. */
-static inline void account_entry(struct worker *w, struct access_log *log,
+/* The entry's times are filled in here. */
+static inline void account_entry(struct worker *w, struct access_log *log, uint64_t began_ns,
                                  struct access_log_entry *entry)
 {
-    entry->time = (struct str){ w->clock.log_time, CLOCK_LOG_N };
-    access_log_add(log, entry, w->clock.now_ms);
+    entry->clock = &w->clock;
+    if (access_log_needs_duration(log)) {
+        uint64_t now_ns = ticks_now(&w->ticks);
+
+        entry->duration_ns = now_ns > began_ns ? now_ns - began_ns : 0;
+    }
+    access_log_add(log, entry);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "worker/basic_auth.h"
 #include "worker/conn.h"
 #include "worker/generation.h"
+#include "worker/http1_parse.h"
 #include "worker/internal.h"
 
 struct exchange *exchange_new(struct worker *w)
@@ -106,6 +107,31 @@ struct lookup exchange_find(struct exchange *x, struct str path, bool *is_hit)
 unsigned exchange_listen(const struct exchange *x)
 {
     return listener_index(x->conn->listener, x->gen);
+}
+
+/* Of the request's body, what was read. */
+static uint64_t request_body_bytes(const struct exchange *x)
+{
+    if (x->chunked != NULL)
+        return x->chunked->body_bytes;
+    return x->req.framing == BODY_FRAMING_LENGTH ? x->req.content_length - x->body_left : 0;
+}
+
+struct access_log_entry exchange_log_entry(const struct exchange *x, unsigned status,
+                                           uint64_t body_bytes)
+{
+    return (struct access_log_entry){
+        .peer = x->remote,
+        .fd = x->conn->io.fd,
+        .connection_requests = x->conn->request_count,
+        .status = status,
+        .req = &x->req,
+        .user = x->user,
+        .body_bytes = body_bytes,
+        .request_bytes = x->head_n + request_body_bytes(x),
+        .site = x->route->site,
+        .route = x->route->config,
+    };
 }
 
 void exchange_settle(struct exchange *x)

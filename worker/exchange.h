@@ -14,6 +14,7 @@
 #include "common/pool.h"
 #include "common/regex.h"
 #include "worker/file_cache.h"
+#include "worker/log_line.h"
 #include "worker/request.h"
 #include "worker/response.h"
 
@@ -99,6 +100,10 @@ unsigned exchange_listen(const struct exchange *x);
 
 /* Looks a path up below the route's folder; the answer rests on it. */
 struct lookup exchange_find(struct exchange *x, struct str path, bool *is_hit);
+
+/* What the log of its route is told of it, but for the time. `body_bytes`: of the response. */
+struct access_log_entry exchange_log_entry(const struct exchange *x, unsigned status,
+                                           uint64_t body_bytes);
 
 /* Copies the head into the pool, so that the exchange outlives the input it was parsed from. */
 void exchange_settle(struct exchange *x);

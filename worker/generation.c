@@ -147,6 +147,7 @@ static bool make_route(struct generation *gen, struct root_index *roots, const s
     const char *unused;
 
     to->config = from;
+    to->site = site;
     to->handler = handler_of(scope);
     to->series = route_series_record(&gen->shared->series, shared_number(gen->shared, gen->slot),
                                      site, from);
@@ -172,8 +173,9 @@ static void take_logs(struct generation *gen, struct bundle *bundle)
 
     gen->logs = xcalloc(config->access_log_count, sizeof(struct access_log *));
     for (size_t i = 0; i < config->access_log_count; i++) {
-        gen->logs[i] = access_log_new(bundle->log_fds[i + 1], config->access_log_buffer_bytes,
-                                      config->access_log_flush_ms);
+        gen->logs[i] =
+            access_log_new(&config->access_logs[i], bundle->log_fds[i + 1],
+                           config->access_log_buffer_bytes, config->access_log_flush_ms, gen->slot);
         bundle->log_fds[i + 1] = -1;
     }
 }

@@ -27,6 +27,7 @@ struct try_list;
 /* A route ready to serve. */
 struct live_route {
     const struct route *config;
+    const struct site *site;
     const struct handler *handler;
     struct docroot *docroot;      /* NULL: the route has no folder, and serves no files */
     size_t strip_n;               /* bytes of the path that an alias replaces; 0: root */

@@ -470,6 +470,7 @@ static void log_exchange(struct conn *c, unsigned status, uint64_t unsent)
     struct exchange *x = c->x;
     const struct live_route *route = x->route != NULL ? x->route : generation_default_route(x->gen);
     struct flight_entry *seen = find_seen(c->worker, x);
+    struct access_log_entry entry;
     uint64_t body = sends_body(x) && status == x->res.status ? (uint64_t)x->res.length : 0;
 
     if (x->res.source != NULL || x->res.parts != NULL)
@@ -478,16 +479,8 @@ static void log_exchange(struct conn *c, unsigned status, uint64_t unsent)
     account_request(c->worker, route->series, seen, status, body);
     if (account_log(x->route) == NULL)
         return;
-    account_entry(c->worker, x->route->log,
-                  &(struct access_log_entry){
-                      .peer = x->remote,
-                      .user = x->user,
-                      .line = x->req.line,
-                      .status = status,
-                      .body_bytes = body,
-                      .referer = x->req.known[FIELD_REFERER],
-                      .user_agent = x->req.known[FIELD_USER_AGENT],
-                  });
+    entry = exchange_log_entry(x, status, body);
+    account_entry(c->worker, x->route->log, x->began_ns, &entry);
 }
 
 static void release_exchange(struct conn *c)

@@ -27,9 +27,15 @@ static void account(struct conn *c, const struct recalled *e)
     account_request(w, e->route->series, flight_entry(w->flight, w->flight->current), e->status,
                     (uint64_t)e->length);
     flight_take(w->flight);
-    if (e->log_rest.p != NULL)
-        account_entry(c->worker, e->route->log,
-                      &(struct access_log_entry){ .peer = &c->peer.sa, .rest = e->log_rest });
+    if (e->log_kept.p != NULL)
+        account_entry(w, e->route->log, w->turn_ns,
+                      &(struct access_log_entry){
+                          .peer = &c->peer.sa,
+                          .fd = c->io.fd,
+                          .connection_requests = c->request_count,
+                          .status = e->status,
+                          .kept = e->log_kept,
+                      });
 }
 
 bool http1_answer_again(struct conn *c, bool may_stay, struct recall_key *key, enum need *need)

@@ -234,18 +234,12 @@ static void note(struct recall *recall, uint64_t hash)
 }
 
 /* What the log tells of every request with these bytes. */
-static void write_log_rest(struct buf *text, const struct exchange *x, bool sends_body)
+static void write_log_kept(struct buf *text, const struct exchange *x, bool sends_body)
 {
-    const struct access_log_entry entry = {
-        .line = x->req.line,
-        .status = x->res.status,
-        .body_bytes = sends_body ? (uint64_t)x->res.length : 0,
-        .referer = x->req.known[FIELD_REFERER],
-        .user_agent = x->req.known[FIELD_USER_AGENT],
-    };
-    char *p = buf_reserve(text, access_log_rest_most(&entry));
+    uint64_t body_bytes = sends_body ? (uint64_t)x->res.length : 0;
+    const struct access_log_entry entry = exchange_log_entry(x, x->res.status, body_bytes);
 
-    text->n = (size_t)(access_log_put_rest(p, &entry) - text->p);
+    access_log_keep(x->route->log, text, &entry);
 }
 
 static struct str add(char **p, struct str s)
@@ -262,14 +256,14 @@ static struct recalled *recalled_new(const struct listener *listener, const stru
 {
     const struct response *res = &x->res;
     struct str body = sends_body && res->file == NULL && res->bytes.n > 0 ? res->bytes : STR("");
-    struct buf log_rest = { NULL, 0, 0 };
+    struct buf log_kept = { NULL, 0, 0 };
     struct recalled *e;
     size_t bytes;
     char *p;
 
     if (x->route->log != NULL)
-        write_log_rest(&log_rest, x, sends_body);
-    bytes = sizeof(*e) + x->head_n + composed->n + body.n + log_rest.n;
+        write_log_kept(&log_kept, x, sends_body);
+    bytes = sizeof(*e) + x->head_n + composed->n + body.n + log_kept.n;
     e = xmalloc(bytes);
     *e = (struct recalled){
         .listener = listener,
@@ -291,9 +285,9 @@ static struct recalled *recalled_new(const struct listener *listener, const stru
     e->body = add(&p, body).p;
     if (e->file != NULL)
         e->body = e->file->body + res->first;
-    if (log_rest.n > 0)
-        e->log_rest = add(&p, buf_str(&log_rest));
-    buf_fini(&log_rest);
+    if (log_kept.n > 0)
+        e->log_kept = add(&p, buf_str(&log_kept));
+    buf_fini(&log_kept);
     return e;
 }
 

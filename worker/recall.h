@@ -38,14 +38,14 @@ struct recalled {
     const struct file *used; /* counts as used; borrowed likewise; NULL: none */
     size_t bytes_n;          /* all that is allocated for it */
     unsigned status;
-    struct str log_rest; /* see access_log.h; p NULL: the route has no log */
+    struct str log_kept; /* see log_line_keep(); p NULL: the route has no log */
     unsigned ticket_count;
     struct file_ticket tickets[EXCHANGE_TICKETS];
     struct list in_answers;
     uint64_t hash;
     bool closes;    /* the connection, after it: the request says so */
     bool is_recent; /* asked for since it was last spared */
-    char bytes[];   /* the request, the response's head, body, log_rest */
+    char bytes[];   /* the request, the response's head, body, log_kept */
 };
 
 /* For one generation: answers borrow of it. NULL for 0 bytes: nothing is ever recalled. */

@@ -46,6 +46,16 @@ static const char *const texts[] = {
     "      - {path: /u, respond: {body: 'it''s: {}', status: 418}}\n"
     "      - {path: /v, status_page: on}\n",
     "sites: [{hosts: b, root: /b}, {hosts: a, root: /a, dotfiles: show, index: off}]\n",
+    "root: /r\n"
+    "access_log: {to: a.log, format: '{\"it''s\": \"$host\"}', if_status: [4xx, 503, 200, 201]}\n"
+    "routes:\n"
+    "  - {path: /a, access_log: stderr}\n"
+    "  - {path: /b, access_log: {to: stdout, if_slower: 1500ms, sample: 0.05%}}\n"
+    "  - {path: /c, access_log: {to: 'syslog:/dev/lo''g', facility: local0, severity: debug, tag: "
+    "'a:b'}}\n"
+    "  - {path: /d, access_log: 'syslog:[::1]:514'}\n"
+    "  - {path: /e, access_log: {to: ./stderr, format: json}}\n"
+    "  - {path: /f, access_log: {to: 'syslog:unix:/dev/log', sample: 12.5%, if_status: 1xx}}\n",
 };
 
 Test(dump, loads_to_an_equal_dump)

@@ -182,6 +182,19 @@ static const struct {
     { "compress_max: 1m", "compress_max: 1MiB\n" },
     { "compress_memory: 0", "compress_memory: 0\n" },
     { "access_log: a.log", "access_log: /etc/remuda/a.log\n" },
+    { "access_log: {to: a.log, format: combined, sample: 100%}",
+      "access_log: /etc/remuda/a.log\n" },
+    { "access_log: {to: a.log, format: json}",
+      "access_log: {to: /etc/remuda/a.log, format: json}\n" },
+    { "access_log: {to: stderr, if_status: [503, 4XX, 404], if_slower: 500ms, sample: 1.50%}",
+      "access_log: {to: stderr, if_status: [4xx, 503], if_slower: 500ms, sample: 1.5000%}\n" },
+    { "access_log: {to: stdout, if_status: 5xx, sample: 0%}",
+      "access_log: {to: stdout, if_status: [5xx]}\n" },
+    { "access_log: syslog:unix:/dev/log", "access_log: 'syslog:/dev/log'\n" },
+    { "access_log: {to: syslog:127.0.0.1:514, facility: LOCAL7, severity: info, tag: remuda}",
+      "access_log: 'syslog:127.0.0.1:514'\n" },
+    { "access_log: {to: syslog:127.0.0.1:514, facility: cron, tag: x}",
+      "access_log: {to: 'syslog:127.0.0.1:514', facility: cron, tag: x}\n" },
     { "client_max_body_size: 10MB", "client_max_body_size: 10MiB\n" },
     { "error_pages: {503: /b, 404: /it's}",
       "error_pages:\n          404: '/it''s'\n          503: /b\n" },
@@ -495,15 +508,16 @@ Test(load, keeps_each_access_log_once_and_only_those_in_use)
     struct config *c = parse_good(inherited);
 
     cr_assert_eq(c->access_log_count, 2);
-    cr_expect_str_eq(c->access_logs[scope_of(c, "/a")->access_log], "/etc/remuda/all.log");
-    cr_expect_str_eq(c->access_logs[scope_of(c, "/root")->access_log], "/etc/remuda/route.log");
+    cr_expect_str_eq(c->access_logs[scope_of(c, "/a")->access_log].path, "/etc/remuda/all.log");
+    cr_expect_str_eq(c->access_logs[scope_of(c, "/root")->access_log].path,
+                     "/etc/remuda/route.log");
     cr_expect_eq(scope_of(c, "/long/er")->access_log, ACCESS_LOG_OFF);
     cr_expect_eq(scope_of(c, "/a")->access_log, scope_of(c, "/")->access_log);
     config_free(&c);
     c = parse_good(
         "root: /r\naccess_log: unused.log\nsites: [{hosts: '*', access_log: used.log}]\n");
     cr_assert_eq(c->access_log_count, 1);
-    cr_expect_str_eq(c->access_logs[0], "/etc/remuda/used.log");
+    cr_expect_str_eq(c->access_logs[0].path, "/etc/remuda/used.log");
     config_free(&c);
 }
 

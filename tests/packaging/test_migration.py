@@ -142,6 +142,13 @@ ASKS = {
         Ask("/long.css", 200, body=LONG, same=("Content-Encoding",)),
         Ask("/style.css", 200, body="p {}", fields=GZIP, same=("Content-Encoding",)),
     ],
+    11: [
+        Ask("/", 200, body="home"),
+        Ask('/none?"', 404),
+        Ask("/sub/", 200, body="sub"),
+        Ask("/sub/none", 404),
+        Ask("/api/", 200, body="api"),
+    ],
 }
 
 
@@ -283,6 +290,28 @@ class Migration(unittest.TestCase):
             ):
                 for ask in ASKS[number]:
                     self.assertEqual(answer(b, ask), answer(a, ask), f"{number}: {ask}")
+
+    def logged(self, name: str) -> str:
+        """What stands in a log, which is emptied; times are not the same, nor is the body of 404."""
+        path = self.folder / "var/log/web" / name
+        text = path.read_text()
+        path.write_text("")
+        text = re.sub(r"\[\d\d/\w{3}/\d{4}:[\d:]{8} [+-]\d{4}\]", "[time]", text)
+        text = re.sub(r" \d+\.\d{3}s$", " time", text, flags=re.MULTILINE)
+        return re.sub(r" 404 \d+ ", " 404 bytes ", text)
+
+    @unittest.skipIf(NGINX is None, "no nginx")
+    def test_nginx_logs_alike(self):
+        theirs, ours = sections()[11]
+        told = []
+        for server, block in ((nginx, theirs), (remuda, ours)):
+            port = free_port()
+            with server(block, self.folder, port):
+                for ask in ASKS[11]:
+                    answer(port, ask)
+            told.append([self.logged("access.log"), self.logged("bad.log")])
+        self.assertEqual(told[1], told[0])
+        self.assertEqual([text.count("\n") for text in told[1]], [2, 1], told[1])
 
     def expect(self, number: int, port: int):
         for ask in ASKS[number]:

@@ -1,11 +1,13 @@
 /* Answers that are given again: what is kept, for how long, and to whose bytes alone. */
 #include "worker/recall.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 
+#include "tests/config/parse.h"
 #include "tests/worker/file_cache_bench.h"
-#include "worker/access_log.h"
 #include "worker/acceptor.h"
+#include "worker/conn.h"
 #include "worker/generation.h"
 #include "worker/http1_parse.h"
 
@@ -153,7 +155,7 @@ Test(recall, keeps_an_answer_on_the_second_sight)
     cr_expect_eq(e->route, &d.route);
     cr_expect_eq(e->status, 200);
     cr_expect_not(e->closes);
-    cr_expect_null(e->log_rest.p, "no log, no line");
+    cr_expect_null(e->log_kept.p, "no log, no line");
     cr_expect_eq(recall_stats(d.recall).hits, 1);
     cr_expect_eq(recall_stats(d.recall).bytes, e->bytes_n);
     desk_fini(&d);
@@ -408,11 +410,20 @@ static void expect_log(bool sends_body, const char *expected)
 {
     static const char request[] = "GET /\" HTTP/1.1\r\nHost: a\r\nReferer: http://b/\r\n"
                                   "User-Agent: x \"y\"\r\n\r\n";
+    static struct shared_slot slot;
+    static const struct clock now = { .log_time = "21/Nov/2026:20:58:24 +0000" };
+    static const struct sockaddr_in peer = { .sin_family = AF_INET };
+    struct config *config = parse_good("root: /r\naccess_log: a.log\n");
+    struct log_line *line = log_line_new(&config->access_logs[0]);
+    struct access_log_entry entry = { .peer = (const struct sockaddr *)&peer, .clock = &now };
+    struct conn conn = { .io.fd = -1 };
+    struct buf out = { NULL, 0, 0 };
     struct desk d;
     struct recalled *e;
 
     desk_init(&d, ROOMY);
-    d.route.log = (struct access_log *)&d; /* not written to */
+    d.x->conn = &conn;
+    d.route.log = access_log_new(&config->access_logs[0], -1, 4096, 1000, &slot);
     for (int i = 0; i < 2; i++) {
         cr_expect_null(look(&d, &d.here, STR(request)));
         begin(&d);
@@ -422,14 +433,22 @@ static void expect_log(bool sends_body, const char *expected)
     }
     e = look(&d, &d.here, STR(request));
     cr_assert_not_null(e);
-    cr_expect(str_eq(e->log_rest, str_of(expected)), "%.*s", STR_ARG(e->log_rest));
+    entry.kept = e->log_kept;
+    log_line_add(line, &out, &entry);
+    cr_expect_str_eq(buf_cstr(&out), expected);
+    buf_fini(&out);
+    log_line_free(&line);
+    access_log_free(&d.route.log);
+    config_free(&config);
     desk_fini(&d);
 }
 
 Test(recall, knows_the_line_of_the_log)
 {
-    expect_log(true, "] \"GET /\\x22 HTTP/1.1\" 200 3 \"http://b/\" \"x \\x22y\\x22\"\n");
-    expect_log(false, "] \"GET /\\x22 HTTP/1.1\" 200 0 \"http://b/\" \"x \\x22y\\x22\"\n");
+    expect_log(true, "0.0.0.0 - - [21/Nov/2026:20:58:24 +0000] \"GET /\\x22 HTTP/1.1\" 200 3 "
+                     "\"http://b/\" \"x \\x22y\\x22\"\n");
+    expect_log(false, "0.0.0.0 - - [21/Nov/2026:20:58:24 +0000] \"GET /\\x22 HTTP/1.1\" 200 0 "
+                      "\"http://b/\" \"x \\x22y\\x22\"\n");
 }
 
 /* `f` NULL: bytes. */
