@@ -188,18 +188,24 @@ static void read_item(struct value_reader *r, const struct yaml_item *item,
                    (struct config_place){ item->value->mark.line, item->value->mark.column });
 }
 
-/* No size lies in an empty span: nothing would ever be compressed. */
+/* No size lies in an empty span: nothing would ever be compressed. One of both may be inherited. */
 static void check_span(struct value_reader *r, const struct yaml_node *map,
                        const struct scope *scope)
 {
     const struct yaml_item *min = yaml_map_find(map, "compress_min");
     const struct yaml_item *max = yaml_map_find(map, "compress_max");
 
-    if (min != NULL && max != NULL && scope->compress_min_bytes > scope->compress_max_bytes)
+    if ((min == NULL && max == NULL) || scope->compress_min_bytes <= scope->compress_max_bytes)
+        return;
+    if (min != NULL && max != NULL)
         FAIL(r, min->value,
              "\"compress_min\" is above \"compress_max\" (line %u): no file would be compressed; "
              "\"compress: off\" says that",
              max->key->mark.line);
+    else
+        FAIL(r, min != NULL ? min->value : max->value,
+             "\"compress_min\" would be above \"compress_max\", one of which is inherited: no file "
+             "would be compressed; \"compress: off\" says that");
 }
 
 void scope_read(struct value_reader *r, const struct yaml_node *map, enum setting_scope where,

@@ -156,6 +156,8 @@ static void add_setting(const struct setting *row, struct buf *text)
         value = "0640";
     else if (row->type == SET_REAL_IP)
         value = "X-Real-IP";
+    else if (strcmp(row->name, "compress_max") == 0)
+        value = "7MiB"; /* above compress_min */
     else if (row->max > 0) {
         snprintf(other, sizeof(other), "%llu%s", (unsigned long long)(row->min + 7),
                  row->type == SET_DURATION && row->min > 0 ? "ms" : "");
