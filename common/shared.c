@@ -1,6 +1,8 @@
 #include "common/shared.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -10,7 +12,7 @@
 #include "common/siphash.h"
 #include "common/str.h"
 
-enum { SHARED_VERSION = 2 };
+enum { SHARED_VERSION = 3 };
 
 const char *const counter_names[COUNTER_COUNT] = {
 #define COUNTER_NAME(name, word, help) [COUNTER_##name] = word,
@@ -31,7 +33,8 @@ struct shared *shared_new(int *memfd)
 
     if (fd < 0)
         return NULL;
-    if (ftruncate(fd, sizeof(*shared)) == 0)
+    /* Whom a descriptor to read from is passed to opens none to write through /proc. */
+    if (fchmod(fd, 0444) == 0 && ftruncate(fd, sizeof(*shared)) == 0)
         shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (shared != MAP_FAILED && limits_init(&shared->limits) < 0) {
         munmap(shared, sizeof(*shared));
@@ -62,18 +65,18 @@ uint64_t shared_layout(void)
     return siphash(key, STR("remuda-shared")).half[0];
 }
 
-struct shared *shared_open(int memfd)
+static struct shared *map_existing(int fd, int protection)
 {
     struct shared *shared;
     struct stat st;
 
-    if (fstat(memfd, &st) < 0)
+    if (fstat(fd, &st) < 0)
         return NULL;
     if (st.st_size != (off_t)sizeof(*shared)) {
         errno = EPROTO;
         return NULL;
     }
-    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+    shared = mmap(NULL, sizeof(*shared), protection, MAP_SHARED, fd, 0);
     if (shared == MAP_FAILED)
         return NULL;
     if (shared->layout == shared_layout())
@@ -81,6 +84,31 @@ struct shared *shared_open(int memfd)
     munmap(shared, sizeof(*shared));
     errno = EPROTO;
     return NULL;
+}
+
+struct shared *shared_open(int memfd)
+{
+    return map_existing(memfd, PROT_READ | PROT_WRITE);
+}
+
+int shared_open_descriptor(int memfd)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+const struct shared *shared_open_readonly(int fd)
+{
+    return map_existing(fd, PROT_READ);
+}
+
+void shared_close_readonly(const struct shared **shared)
+{
+    if (*shared != NULL)
+        munmap((void *)*shared, sizeof(**shared));
+    *shared = NULL;
 }
 
 void shared_leave_slot(struct shared *shared, struct shared_slot *slot)

@@ -74,6 +74,10 @@ struct shared {
     uint64_t started_at;         /* seconds since the epoch, when the first master started */
     _Atomic uint64_t generation; /* the newest committed config generation */
     _Atomic uint64_t respawns;   /* workers started in place of one that died */
+    _Atomic int32_t
+        master_pid;        /* who serves now; 0: nobody yet, or what follows is in another block */
+    _Atomic uint32_t bank; /* its bank */
+    _Atomic uint32_t worker_count; /* that it should have, in the first slots of the bank */
     struct shared_slot slots[SHARED_BANKS * SHARED_SLOTS_MAX]; /* see shared_bank() */
     struct flight flights[SHARED_BANKS * SHARED_SLOTS_MAX];    /* of the same slots */
     struct series series;                                      /* likewise */
@@ -87,6 +91,14 @@ struct shared *shared_new(int *memfd);
 
 /* The block in the memfd of another process. NULL: EPROTO, its layout is not ours; else errno. */
 struct shared *shared_open(int memfd);
+
+/*
+ * For those who only look: a descriptor of the block that cannot be written to, nor opened again to
+ * write by who is not root, and the block mapped from it. -1, NULL: as above.
+ */
+int shared_open_descriptor(int memfd);
+const struct shared *shared_open_readonly(int fd);
+void shared_close_readonly(const struct shared **shared);
 
 /*
  * What both sides must agree about. Sizes and names are in it by themselves; whoever changes a

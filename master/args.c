@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/values.h"
 #include "master/verbs.h"
 
 const char args_help[] =
@@ -24,6 +25,8 @@ const char args_help[] =
     "      --man           the same as the manual page remuda.yaml(5)\n"
     "  -s, --signal VERB   one of those below, with its words; waits until it has happened\n"
     "  -j, --json          for -s: the answer as one JSON document\n"
+    "  -n, --count N       for -s top: N frames as plain text, then end\n"
+    "  -i, --interval TIME for -s top: between two frames [1s]\n"
     "  -H, --header LINE   for explain: a field of the request, as in 'Accept-Encoding: br'\n"
     "  -X, --method NAME   for explain: the request's method [GET]\n"
     "  -I, --head          for explain: the response's head alone\n"
@@ -50,6 +53,7 @@ const char args_help[] =
     "  connections         who is connected, and what is done for them; all of these may follow:\n"
     "                      how many to show [1000], a state (reading, waiting, sending,\n"
     "                      lingering, idle), a network of peers such as 10.0.0.0/8\n"
+    "  top                 a live view of workers, sites and routes; -n and -i\n"
     "          WINCH       end the workers gracefully and keep the sockets; HUP brings them back\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 bad usage, 3 not running (for -s).\n";
@@ -57,7 +61,7 @@ const char args_help[] =
 struct parser {
     struct args *args;
     struct buf *error;
-    bool has_port, has_action;
+    bool has_port, has_action, has_top_option;
 };
 
 static bool set_action(struct parser *p, enum action action)
@@ -139,7 +143,27 @@ static bool set_man(struct parser *p, const char *value)
 static bool set_verb(struct parser *p, const char *value)
 {
     p->args->verb = value;
-    return set_action(p, ACTION_VERB);
+    return set_action(p, strcmp(value, "top") == 0 ? ACTION_TOP : ACTION_VERB);
+}
+
+static bool set_count(struct parser *p, const char *value)
+{
+    p->has_top_option = true;
+    return set_number(p, "-n", value, 1, 1000000000, &p->args->count);
+}
+
+static bool set_interval(struct parser *p, const char *value)
+{
+    uint64_t ms;
+
+    p->has_top_option = true;
+    if (!value_parse_duration(str_of(value), &ms) || ms < ARGS_INTERVAL_MIN_MS ||
+        ms > ARGS_INTERVAL_MAX_MS) {
+        buf_printf(p->error, "-i takes a duration from 100ms to 1h, as in 2s, not \"%s\"", value);
+        return false;
+    }
+    p->args->interval_ms = ms;
+    return true;
 }
 
 static bool set_json(struct parser *p, const char *value)
@@ -208,6 +232,8 @@ static const struct option {
     bool (*set)(struct parser *p, const char *value);
 } options[] = {
     { 'j', "json", false, set_json },
+    { 'n', "count", true, set_count },
+    { 'i', "interval", true, set_interval },
     { 'c', "config", true, set_config },
     { 'p', "port", true, set_port },
     { 0, "workers", true, set_workers },
@@ -321,10 +347,15 @@ static bool check(struct parser *p)
         buf_printf(p->error, "-p is for serving a folder: set `listen` in %s", a->config);
     else if (a->config != NULL && a->workers > 0)
         buf_printf(p->error, "--workers is for serving a folder: set `workers` in %s", a->config);
-    else if (a->action == ACTION_VERB && a->config == NULL)
+    else if ((a->action == ACTION_VERB || a->action == ACTION_TOP) && a->config == NULL)
         buf_printf(p->error, "-s needs -c FILE, the config that the server was started with");
     else if (a->wants_json && a->action != ACTION_VERB)
-        buf_printf(p->error, "--json is for -s");
+        buf_printf(p->error, "--json is for -s%s",
+                   a->action == ACTION_TOP ? ", but not for top: status and workers have it" : "");
+    else if (p->has_top_option && a->action != ACTION_TOP)
+        buf_printf(p->error, "-n and -i are for -s top");
+    else if (a->action == ACTION_TOP && a->word_count > 0)
+        buf_printf(p->error, "top takes -n COUNT and -i INTERVAL, not \"%s\"", a->words[0]);
     else if (a->action == ACTION_VERB)
         return check_verb(p);
     else if (a->action == ACTION_EXPLAIN && a->url == NULL)
@@ -341,10 +372,11 @@ static bool check(struct parser *p)
 
 bool args_parse(int argc, char **argv, struct args *args, struct buf *error)
 {
-    struct parser p = { args, error, false, false };
+    struct parser p = { args, error, false, false, false };
     bool is_options_end = false;
 
-    *args = (struct args){ .action = ACTION_SERVE, .argv = argv, .port = 8080 };
+    *args =
+        (struct args){ .action = ACTION_SERVE, .argv = argv, .port = 8080, .interval_ms = 1000 };
     for (int i = 1, taken; i < argc; i += taken) {
         taken = 1;
         if (!is_options_end && strcmp(argv[i], "--") == 0) {
@@ -361,7 +393,7 @@ bool args_parse(int argc, char **argv, struct args *args, struct buf *error)
         } else if (args->action == ACTION_EXPLAIN) {
             buf_printf(error, "explain takes one URL: \"%s\" is too much", argv[i]);
             return false;
-        } else if (args->action == ACTION_VERB) {
+        } else if (args->action == ACTION_VERB || args->action == ACTION_TOP) {
             if (args->word_count == ARGS_WORDS_MAX) {
                 buf_printf(error, "at most %d words behind -s", ARGS_WORDS_MAX);
                 return false;

@@ -21,11 +21,17 @@ enum action {
     ACTION_MAN,     /* --man */
     ACTION_EXPLAIN, /* explain URL */
     ACTION_VERB,    /* -s */
+    ACTION_TOP,     /* -s top */
     ACTION_VERSION, /* -V */
     ACTION_HELP,    /* -h */
 };
 
-enum { ARGS_FIELDS_MAX = 64, ARGS_WORDS_MAX = 64 };
+enum {
+    ARGS_FIELDS_MAX = 64,
+    ARGS_WORDS_MAX = 64,
+    ARGS_INTERVAL_MIN_MS = 100,
+    ARGS_INTERVAL_MAX_MS = 3600000,
+};
 
 enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
 
@@ -38,8 +44,10 @@ struct args {
     const char *words[ARGS_WORDS_MAX]; /* and what follows it */
     size_t word_count;
     bool wants_json;
-    const char *url;    /* of ACTION_EXPLAIN, like the next three */
-    const char *method; /* NULL: GET */
+    unsigned count;       /* of ACTION_TOP: frames; 0: until it is told to end */
+    uint64_t interval_ms; /* of ACTION_TOP: between two frames */
+    const char *url;      /* of ACTION_EXPLAIN, like the next three */
+    const char *method;   /* NULL: GET */
     const char *fields[ARGS_FIELDS_MAX];
     size_t field_count;
     bool is_head_only;

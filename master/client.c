@@ -115,7 +115,8 @@ static int print_answer(const struct args *args, struct buf *answer)
 }
 
 /* No socket to speak to: the pid file's lock knows whether there is a server at all. */
-static int explain_silence(const struct args *args, const struct config *config, int error)
+static enum exit_code explain_silence(const struct args *args, const struct config *config,
+                                      int error, struct buf *why)
 {
     static const struct {
         const char *verb, *signal;
@@ -127,24 +128,24 @@ static int explain_silence(const struct args *args, const struct config *config,
     pid_t pid = config->pid_file != NULL ? pid_file_holder(config->pid_file) : 0;
 
     if (error == EACCES || error == EPERM) {
-        fprintf(stderr, "remuda: %s: %s (the server's user and root may use it)\n",
-                config->control_socket, strerror(error));
+        buf_printf(why, "remuda: %s: %s (the server's user and root may use it)\n",
+                   config->control_socket, strerror(error));
         return EXIT_FAILED;
     }
     if (pid == 0) {
-        fprintf(stderr, "remuda: not running with %s\n", args->config);
+        buf_printf(why, "remuda: not running with %s\n", args->config);
         return EXIT_NOT_RUNNING;
     }
-    fprintf(stderr, "remuda: process %d runs with %s, but ", (int)pid, args->config);
+    buf_printf(why, "remuda: process %d runs with %s, but ", (int)pid, args->config);
     if (config->control_socket == NULL)
-        fprintf(stderr, "it has no control socket");
+        buf_printf(why, "it has no control socket");
     else
-        fprintf(stderr, "its control socket %s does not answer: %s", config->control_socket,
-                strerror(error));
+        buf_printf(why, "its control socket %s does not answer: %s", config->control_socket,
+                   strerror(error));
     for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
-        if (pid > 0 && strcmp(signals[i].verb, args->verb) == 0)
-            fprintf(stderr, "; try: kill -%s %d", signals[i].signal, (int)pid);
-    fputc('\n', stderr);
+        if (pid > 0 && args->verb != NULL && strcmp(signals[i].verb, args->verb) == 0)
+            buf_printf(why, "; try: kill -%s %d", signals[i].signal, (int)pid);
+    buf_add_char(why, '\n');
     return EXIT_FAILED;
 }
 
@@ -187,12 +188,12 @@ static struct config *default_paths(const struct source *source)
     return config;
 }
 
-int client_run(const struct args *args)
+int client_connect(const struct args *args, enum exit_code *result, struct buf *why)
 {
     struct source source;
     struct buf errors = { 0 };
     struct config *config = NULL, *by_default = NULL;
-    int result = EXIT_FAILED, fd = -1, error;
+    int fd, error;
 
     if (source_init(&source, args, &errors)) {
         config = source_parse(&source, &errors);
@@ -202,15 +203,26 @@ int client_run(const struct args *args)
     error = errno;
     if (fd < 0)
         fd = connect_to(by_default);
-    if (fd >= 0)
-        result = speak(args, fd);
-    else if (config != NULL)
-        result = explain_silence(args, config, error);
-    else
-        fputs(buf_cstr(&errors), stderr);
+    *result = fd >= 0 ? EXIT_OK : EXIT_FAILED;
+    if (fd < 0 && config != NULL)
+        *result = explain_silence(args, config, error, why);
+    else if (fd < 0)
+        buf_add(why, buf_str(&errors));
     config_free(&config);
     config_free(&by_default);
     source_fini(&source);
     buf_fini(&errors);
-    return result;
+    return fd;
+}
+
+int client_run(const struct args *args)
+{
+    struct buf why = { 0 };
+    enum exit_code result;
+    int fd = client_connect(args, &result, &why);
+
+    if (fd < 0)
+        fputs(buf_cstr(&why), stderr);
+    buf_fini(&why);
+    return fd >= 0 ? speak(args, fd) : (int)result;
 }

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/fd_pass.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/xmalloc.h"
@@ -24,6 +25,8 @@ static void client_close(struct client *client, struct ev_loop *loop)
         ev_timer_stop(loop, &client->limit);
     }
     close(client->io.fd);
+    if (client->passed_fd >= 0)
+        close(client->passed_fd);
     list_remove(&client->link);
     buf_fini(&client->answer);
     free(client);
@@ -32,13 +35,23 @@ static void client_close(struct client *client, struct ev_loop *loop)
         ev_io_start(loop, &c->accept);
 }
 
+static ssize_t send_some(struct client *client)
+{
+    const char *from = client->answer.p + client->written;
+    size_t n = client->answer.n - client->written;
+    int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+
+    if (client->passed_fd >= 0 && client->written == 0)
+        return fd_pass_send(client->io.fd, from, n, client->passed_fd, flags);
+    return send(client->io.fd, from, n, flags);
+}
+
 static void client_write(struct client *client)
 {
     struct ev_loop *loop = client->control->master->loop;
 
     while (client->written < client->answer.n) {
-        ssize_t n = send(client->io.fd, client->answer.p + client->written,
-                         client->answer.n - client->written, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send_some(client);
 
         if (n < 0 && errno == EAGAIN) {
             if (!ev_is_active(&client->io)) {
@@ -101,6 +114,12 @@ void control_reply(struct client *client, bool is_ok, const char *text)
     buf_printf(&client->answer, "%s ", is_ok ? "ok" : "error");
     buf_add(&client->answer, str_of(text));
     begin_writing(client);
+}
+
+void control_reply_with(struct client *client, const char *text, int fd)
+{
+    client->passed_fd = fd;
+    control_reply(client, true, text);
 }
 
 void control_wait(struct client *client, enum operation operation)
@@ -180,6 +199,7 @@ static void client_open(struct control *c, int fd)
     struct client *client = xcalloc(1, sizeof(*client));
 
     client->control = c;
+    client->passed_fd = -1;
     ev_io_init(&client->io, on_client, fd, EV_READ);
     client->io.data = client;
     ev_timer_init(&client->limit, on_limit, CLIENT_LIMIT_S, 0.);

@@ -58,6 +58,7 @@ struct client {
     size_t line_n;
     struct buf answer;
     size_t written;
+    int passed_fd; /* goes beside the answer's first bytes; owned; -1: none */
 };
 
 void control_init(struct control *c, struct master *m);
@@ -81,6 +82,9 @@ void control_leave(struct control *c);
 
 /* For verbs: the outcome, one or more lines. The client may be gone afterwards. */
 void control_reply(struct client *client, bool is_ok, const char *text);
+
+/* The same, with a descriptor that becomes the client's. */
+void control_reply_with(struct client *client, const char *text, int fd);
 
 /*
  * The same with members of its own, for who wants JSON: opens the object in client->answer, where

@@ -11,6 +11,7 @@
 #include "master/explain_command.h"
 #include "master/master.h"
 #include "master/source.h"
+#include "master/top.h"
 #include "worker/compress.h"
 
 static void print_ok(const struct source *source, const struct config *config)
@@ -66,6 +67,8 @@ static int run(const struct args *args)
         return explain_command(args);
     case ACTION_VERB:
         return client_run(args);
+    case ACTION_TOP:
+        return top_run(args);
     case ACTION_SERVE:
         break;
     }

@@ -141,11 +141,29 @@ void master_notify_ready(struct master *m)
                 m->slot_count == 1 ? "" : "s", m->is_drained ? ", drained" : "");
 }
 
+void master_tell_shared(struct master *m)
+{
+    struct shared *shared = m->shared;
+
+    atomic_store(&shared->generation, m->now.number);
+    atomic_store(&shared->worker_count, m->slot_count);
+    atomic_store(&shared->bank, m->bank == shared_bank(shared, 0) ? 0 : 1);
+    atomic_store(&shared->master_pid, (int32_t)getpid());
+}
+
+void master_leave_shared(struct master *m)
+{
+    int32_t ours = (int32_t)getpid();
+
+    /* The next one may have begun already, in the same block. */
+    atomic_compare_exchange_strong(&m->shared->master_pid, &ours, 0);
+}
+
 static void start_done(struct master *m)
 {
     ev_timer_stop(m->loop, &m->start_limit);
     m->phase = PHASE_RUNNING;
-    atomic_store(&m->shared->generation, m->now.number);
+    master_tell_shared(m);
     watchdog_start(m);
     master_report(m, true);
     if (m->upgrade.former_pid == 0) /* else nobody listens to us yet */

@@ -104,6 +104,11 @@ struct master {
 /* Serves until told to end; the exit code. */
 int master_run(const struct args *args);
 
+/* Tells who looks at the shared block that we are its master, and what runs. */
+void master_tell_shared(struct master *m);
+/* An upgrade: from now on another is. */
+void master_leave_shared(struct master *m);
+
 /* That the master and its workers log at now. */
 enum log_level master_log_level(const struct master *m);
 

@@ -225,7 +225,7 @@ static void switch_generation(struct master *m)
     m->now = m->transaction.next;
     m->transaction.next = (struct edition){ .number = 0 };
     m->slot_count = supervise_slots_of(m, &m->now);
-    atomic_store(&m->shared->generation, m->now.number);
+    master_tell_shared(m);
     log_set_fd(m->now.logs.fds[0]);
     log_set_level(master_log_level(m));
     log_writer_set_room(m->now.config->log_queue_bytes);

@@ -300,6 +300,7 @@ static void succeed(struct master *m)
     buf_fini(&text);
     pid_file_close(&m->pid_file);
     control_leave(&m->control);
+    master_leave_shared(m);
     listen_table_fini(&m->listeners);
     master_stop(m, false);
 }

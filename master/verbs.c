@@ -1,5 +1,9 @@
 #include "master/verbs.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "common/json.h"
 #include "master/control.h"
 #include "master/inquiries.h"
@@ -84,6 +88,20 @@ static void run_workers(struct client *client, struct str argument)
     buf_fini(&text);
 }
 
+/* Whoever has the block counts for himself, and costs us nothing more. */
+static void run_shared(struct client *client, struct str argument)
+{
+    int fd = shared_open_descriptor(client->control->master->shared_fd);
+    char text[128];
+
+    if (fd >= 0) {
+        control_reply_with(client, REMUDA_VERSION, fd);
+        return;
+    }
+    snprintf(text, sizeof(text), "the shared block cannot be opened: %s", strerror(errno));
+    control_reply(client, false, text);
+}
+
 static const struct verb verbs[] = {
     { "stop", NULL, run_stop },
     { "quit", NULL, run_quit },
@@ -99,7 +117,15 @@ static const struct verb verbs[] = {
     { "purge", "PATH...", run_purge },
 };
 
-enum { VERB_COUNT = sizeof(verbs) / sizeof(*verbs) };
+/* For our own tools: no help names them. */
+static const struct verb inner_verbs[] = {
+    { "shared", NULL, run_shared },
+};
+
+enum {
+    VERB_COUNT = sizeof(verbs) / sizeof(*verbs),
+    INNER_VERB_COUNT = sizeof(inner_verbs) / sizeof(*inner_verbs),
+};
 
 static void say_unknown(struct str line, struct buf *why)
 {
@@ -122,20 +148,29 @@ static bool takes(const struct verb *verb, struct str argument, struct buf *why)
     return false;
 }
 
-const struct verb *verb_parse(struct str line, struct str *argument, struct buf *why)
+static const struct verb *find(const struct verb *rows, size_t count, struct str line,
+                               struct str *argument)
 {
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        struct str name = str_of(verbs[i].name);
+    for (size_t i = 0; i < count; i++) {
+        struct str name = str_of(rows[i].name);
 
-        *argument = STR_NONE;
         if (!str_starts(line, name) || (line.n > name.n && line.p[name.n] != ' '))
             continue;
-        if (line.n > name.n)
+        *argument = STR_NONE;
+        if (line.n > name.n + 1)
             *argument = str_range(line.p + name.n + 1, line.p + line.n);
-        if (argument->n == 0)
-            *argument = STR_NONE;
-        return takes(&verbs[i], *argument, why) ? &verbs[i] : NULL;
+        return &rows[i];
     }
-    say_unknown(line, why);
     return NULL;
+}
+
+const struct verb *verb_parse(struct str line, struct str *argument, struct buf *why)
+{
+    const struct verb *verb = find(verbs, VERB_COUNT, line, argument);
+
+    if (verb == NULL)
+        verb = find(inner_verbs, INNER_VERB_COUNT, line, argument);
+    if (verb == NULL)
+        say_unknown(line, why);
+    return verb != NULL && takes(verb, *argument, why) ? verb : NULL;
 }

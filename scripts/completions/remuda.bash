@@ -30,7 +30,7 @@ _remuda_arguments()
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -c | -b | --config) ((i++)) ;;
+        -c | -b | -n | -i | --config | --count | --interval) ((i++)) ;;
         -*) ;;
         *) verb+=" ${COMP_WORDS[i]}" ;;
         esac
@@ -71,8 +71,11 @@ _remuda()
         mapfile -t COMPREPLY < <(compgen -W 'GET HEAD POST PUT DELETE OPTIONS PATCH' -- "$word")
         ;;
     remuda:-H | remuda:--header | remuda:-p | remuda:--port | remuda:--workers) ;;
+    *:-n | *:-i | remuda:--count | remuda:--interval) ;;
     *)
-        if [[ $word == -* ]]; then
+        if [[ $word == -* && ${command##*/} == remudactl && " ${COMP_WORDS[*]} " == *\ top\ * ]]; then
+            mapfile -t COMPREPLY < <(compgen -W '-n -i' -- "$word")
+        elif [[ $word == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(_remuda_help "$command" options)" -- "$word")
         elif [[ ${command##*/} == remudactl || " ${COMP_WORDS[*]} " == *\ @(-s|--signal)\ * ]]; then
             _remuda_arguments || mapfile -t COMPREPLY < <(compgen -W "$(_remuda_help "$command" verbs)" -- "$word")

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -113,4 +114,30 @@ Test(shared, names_and_explains_each_counter)
             cr_expect_str_neq(counter_names[i], counter_names[j]);
     }
     cr_expect_str_eq(counter_names[COUNTER_CONNECTIONS_ACCEPTED], "connections_accepted");
+}
+
+Test(shared, is_given_out_for_reading_alone)
+{
+    int fd = -1, reader;
+    struct shared *s = shared_new(&fd);
+    const struct shared *seen;
+
+    cr_assert_not_null(s);
+    reader = shared_open_descriptor(fd);
+    cr_assert_geq(reader, 0);
+    seen = shared_open_readonly(reader);
+    cr_assert_not_null(seen);
+    s->slots[5].pid = 7;
+    cr_expect_eq(seen->slots[5].pid, 7, "the same memory");
+    cr_expect_eq(mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED, reader, 0), MAP_FAILED);
+    cr_expect_eq(errno, EACCES);
+    cr_expect_lt(write(reader, "x", 1), 0);
+    cr_expect_lt(ftruncate(reader, 0), 0);
+    shared_close_readonly(&seen);
+    cr_expect_null(seen);
+    s->layout++;
+    cr_expect_null(shared_open_readonly(reader));
+    cr_expect_eq(errno, EPROTO);
+    close(reader);
+    shared_free(&s, &fd);
 }

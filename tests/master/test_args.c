@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-enum { WORDS_MAX = 8 };
+enum { WORDS_MAX = 10 };
 
 static bool parse(const char *const *words, struct args *args, struct buf *error)
 {
@@ -52,6 +52,9 @@ static const struct {
         .word_count = 2,
         .wants_json = true,
         .port = 8080 } },
+    { "top, with its own options",
+      { "-c", "a", "-s", "top", "-n", "3", "-i", "500ms" },
+      { .action = ACTION_TOP, .config = "a", .verb = "top", .count = 3, .port = 8080 } },
     { "background",
       { "-c", "a", "--daemon" },
       { .config = "a", .port = 8080, .is_daemon_set = true, .is_daemon = true } },
@@ -87,6 +90,7 @@ Test(args, reads_each_row)
         expect_text(args.dir, good[i].expect.dir, good[i].why);
         expect_text(args.verb, good[i].expect.verb, good[i].why);
         cr_expect_eq(args.port, good[i].expect.port, "%s", good[i].why);
+        cr_expect_eq(args.count, good[i].expect.count, "%s", good[i].why);
         cr_expect_eq(args.word_count, good[i].expect.word_count, "%s", good[i].why);
         cr_expect_eq(args.wants_json, good[i].expect.wants_json, "%s", good[i].why);
         cr_expect_eq(args.workers, good[i].expect.workers, "%s", good[i].why);
@@ -123,6 +127,12 @@ static const struct {
     { { "-s", "purge", "-c", "a" }, "purge needs an argument" },
     { { "-s", "purge", "a\nb", "-c", "a" }, "without line ends" },
     { { "-j", "-c", "a" }, "--json is for -s" },
+    { { "-s", "top", "-n", "0", "-c", "a" }, "-n takes a number from 1" },
+    { { "-s", "top", "-i", "10ms", "-c", "a" }, "-i takes a duration from 100ms to 1h" },
+    { { "-s", "top", "fast", "-c", "a" }, "top takes -n COUNT and -i INTERVAL, not \"fast\"" },
+    { { "-s", "top", "-j", "-c", "a" }, "not for top" },
+    { { "-s", "top" }, "-s needs -c FILE" },
+    { { "-s", "status", "-n", "1", "-c", "a" }, "-n and -i are for -s top" },
     { { "-s", "reload" }, "-s needs -c FILE" },
     { { "-t", "--dump" }, "only one of" },
     { { "-c", "a", "www" }, "-c and a folder exclude each other" },
