@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "config/config.h"
+#include "worker/calls.h"
 #include "worker/conn.h"
 #include "worker/generation.h"
 #include "worker/handover.h"
@@ -139,7 +140,7 @@ static bool accept_one(struct listener *l)
     if (!may_accept(l))
         return false;
     memset(&peer, 0, sizeof(peer));
-    fd = accept4(l->io.fd, &peer.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    fd = call_accept(l->io.fd, &peer.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         if (handover_has_peers(w))
             return place(l, fd, &peer);

@@ -2,13 +2,13 @@
 
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include "worker/calls.h"
 #include "worker/conn.h"
 
 static ssize_t plain_read(struct conn *c, void *into, size_t n)
 {
-    ssize_t got = recv(c->io.fd, into, n, 0);
+    ssize_t got = call_recv(c->io.fd, into, n, 0);
 
     c->is_drained = got < (ssize_t)n;
     return got;
@@ -20,8 +20,8 @@ static ssize_t plain_write(struct conn *c, struct iovec *iov, int count, bool ha
     struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)count };
 
     if (count == 1)
-        return send(c->io.fd, iov->iov_base, iov->iov_len, flags);
-    return sendmsg(c->io.fd, &m, flags);
+        return call_send(c->io.fd, iov->iov_base, iov->iov_len, flags);
+    return call_sendmsg(c->io.fd, &m, flags);
 }
 
 static ssize_t plain_send_file(struct conn *c, int fd, off_t offset, size_t n)
@@ -36,7 +36,7 @@ static int plain_shut_write(struct conn *c)
 
 static void plain_close(struct conn *c)
 {
-    close(c->io.fd);
+    call_close(c->io.fd);
 }
 
 const struct transport transport_plain = { "plain",         plain_read,       plain_write,
