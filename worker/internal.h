@@ -57,7 +57,7 @@ struct worker {
     struct shared *shared;
     struct shared_slot *slots;    /* the bank of it that our siblings use */
     struct shared_slot *counters; /* this worker's own */
-    struct flight *flight;        /* likewise */
+    struct flight *flight;        /* likewise; of no other process */
 
     /* generations */
     struct generation *gen;       /* current; one reference */

@@ -597,8 +597,7 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     w->shared = heritage->shared;
     w->slots = heritage->slots;
     w->counters = &w->slots[heritage->slot];
-    w->flight = &w->shared->flights[shared_number(w->shared, w->counters)];
-    w->flight->current = 0; /* not our predecessor's */
+    w->flight = shared_flight(w->shared, w->slots, heritage->flight);
     w->channel_fd = heritage->channel_fd;
     w->error_log_fd = -1;
     list_init(&w->listeners);
