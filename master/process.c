@@ -14,6 +14,7 @@
 #include "master/master.h"
 #include "master/question.h"
 #include "master/supervise.h"
+#include "master/trace.h"
 #include "worker/worker.h"
 
 enum { STOP_LIMIT_MS = 5000 };
@@ -191,6 +192,7 @@ struct process *process_spawn(struct master *m, unsigned slot)
     p = process_new(m, slot, flight, ours);
     p->pid = pid;
     ev_io_start(m->loop, &p->channel);
+    trace_greet(p); /* it reads that once it serves */
     if (m->is_single)
         start_inside(p, &bundle, theirs);
     bundle_fini(&bundle);
