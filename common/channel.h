@@ -17,6 +17,10 @@
  *   RELEASE   take what they have queued,   RELEASED   closed them
  *             then close them
  *   ASK       a question, in words          ANSWER     to the question of this number
+ *   TRACE     tell this socket of requests
+ *             that meet the text's filter
+ *   UNTRACE   end the trace of this number;
+ *             0: all traces
  */
 #ifndef COMMON_CHANNEL_H
 #define COMMON_CHANNEL_H
@@ -43,6 +47,8 @@ enum message_type {
     MESSAGE_RELEASED,
     MESSAGE_ASK,
     MESSAGE_ANSWER,
+    MESSAGE_TRACE,
+    MESSAGE_UNTRACE,
 };
 
 enum { CHANNEL_FDS_MAX = 128, CHANNEL_TEXT_MAX = 512 }; /* of one message; the kernel takes 253 */
@@ -51,7 +57,7 @@ struct message {
     uint32_t type;       /* enum message_type */
     uint32_t fd_count;   /* fds of this message */
     uint64_t generation; /* what PREPARE, COMMIT, ABORT and their answers are about; ASK,
-                                    ANSWER: the question's number */
+                                    ANSWER: the question's number; TRACE, UNTRACE: the trace's */
     uint32_t slot;       /* what ADOPT, RELEASE and RELEASED are about; QUIT: below it
                                     workers stay */
     char text

@@ -4,12 +4,18 @@
  *
  * A ring with a single writer. An entry begins before the request is parsed, as the bytes that came
  * (the first of them: request line and, as clients write it, Host), and is completed when it was
- * answered. `current` is the one that the worker is at. Readers look when the worker is gone.
+ * answered. `current` is the one that the worker is at. Readers look when the worker is gone, and may
+ * find it in the middle of a change: what is told of an entry is written before `current` and `count`
+ * say that it is there.
+ *
+ * Other bytes stand in an entry, too: the rest of the head, and what the input held behind it, which
+ * may be of another connection. They never leave it: see flight_describe().
  */
 #ifndef COMMON_FLIGHT_H
 #define COMMON_FLIGHT_H
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -21,7 +27,7 @@ enum { FLIGHT_ENTRIES = 64, FLIGHT_HEAD = 96 };
 struct flight_entry {
     _Alignas(64) uint64_t number; /* from 1; 0: never used */
     uint64_t began_ns;            /* CLOCK_MONOTONIC */
-    uint64_t took_ns;             /* of one that was answered */
+    uint64_t took_ns;             /* of one that was answered; 0: not known yet */
     uint64_t body_bytes;          /* sent */
     struct sockaddr_in6 peer;     /* or sockaddr_in, or sockaddr_un without its path */
     uint16_t status;              /* 0: not answered */
@@ -34,6 +40,9 @@ struct flight {
     uint64_t current;            /* the entry that the worker is at; 0: none */
     struct flight_entry entries[FLIGHT_ENTRIES];
 };
+
+/* For another worker. */
+void flight_clear(struct flight *f);
 
 static inline struct flight_entry *flight_entry(struct flight *f, uint64_t number)
 {
@@ -52,10 +61,12 @@ static inline struct flight_entry *flight_begin(struct flight *f, const void *pe
 
     e->number = number;
     e->began_ns = now_ns;
+    e->took_ns = 0;
     e->status = 0;
     memcpy(&e->peer, peer, sizeof(e->peer));
     e->head_n = (uint16_t)(n < FLIGHT_HEAD ? n : FLIGHT_HEAD);
     memcpy(e->head, head, FLIGHT_HEAD);
+    atomic_signal_fence(memory_order_release);
     f->current = number;
     return e;
 }
@@ -75,12 +86,14 @@ uint64_t flight_resume(struct flight *f, uint64_t number, const void *peer, stru
 /* It is a whole request: the next one gets another entry. */
 static inline void flight_take(struct flight *f)
 {
+    atomic_signal_fence(memory_order_release);
     f->count++;
 }
 
 /*
- * For people, one line each: the one that the worker was at, and the `most` before it; those under way
- * among them are told. Only request line and host of what came, made harmless.
+ * For people, one line each: the one that the worker was at, then those under way and the `most` that
+ * were answered last, the newest first. Of what came, only the request line, if it is one, and the
+ * host; nothing a terminal would obey, and no other field, which may be a secret.
  */
 void flight_describe(const struct flight *f, uint64_t now_ns, unsigned most, struct buf *out);
 

@@ -91,23 +91,28 @@ const struct series_name *series_name(const struct series *s, unsigned number)
 
 /* ---- records ---- */
 
+/* 0: none is left. */
+static uint32_t allocate(struct series *s)
+{
+    uint32_t used = atomic_load_explicit(&s->record_count, memory_order_relaxed);
+
+    do
+        if (used >= SERIES_RECORDS - SERIES_SLOTS)
+            return 0;
+    while (!atomic_compare_exchange_weak(&s->record_count, &used, used + 1));
+    return SERIES_SLOTS + used;
+}
+
 struct series_record *series_record(struct series *s, unsigned slot, unsigned number)
 {
     _Atomic uint32_t *index = &s->index[slot][number];
     uint32_t place = atomic_load_explicit(index, memory_order_relaxed);
 
-    if (place == 0) {
-        uint32_t used = atomic_load_explicit(&s->record_count, memory_order_relaxed);
-
-        do
-            place = used + 1;
-        while (place < SERIES_RECORDS &&
-               !atomic_compare_exchange_weak(&s->record_count, &used, place));
-        if (place >= SERIES_RECORDS)
-            return number != 0 ? series_record(s, slot, 0) : &s->records[0];
+    if (place == 0 && number != 0) {
+        place = allocate(s);
         atomic_store_explicit(index, place, memory_order_relaxed);
     }
-    return &s->records[place];
+    return &s->records[place != 0 ? place : slot];
 }
 
 /* ---- latencies ---- */
@@ -136,23 +141,28 @@ static void add_record(const struct series_record *r, struct series_totals *to)
         to->latency[i] += load(&r->latency[i]);
 }
 
+static bool has_any(const struct series_record *r)
+{
+    for (int i = 0; i < RESPONSE_CLASSES; i++)
+        if (load(&r->responses[i]) > 0)
+            return true;
+    return false;
+}
+
 bool series_add(const struct series *s, unsigned slot, unsigned number, struct series_totals *to)
 {
     uint32_t place = atomic_load_explicit(&s->index[slot][number], memory_order_relaxed);
 
-    if (place == 0)
+    if (place == 0 && (number != 0 || !has_any(&s->records[slot])))
         return false;
-    add_record(&s->records[place], to);
+    add_record(&s->records[place != 0 ? place : slot], to);
     return true;
 }
 
-bool series_add_all(const struct series *s, unsigned slot, struct series_totals *to)
+void series_add_all(const struct series *s, unsigned slot, struct series_totals *to)
 {
-    bool has_any = false;
-
     for (unsigned number = 0; number < SERIES_MAX; number++)
-        has_any |= series_add(s, slot, number, to);
-    return has_any;
+        series_add(s, slot, number, to);
 }
 
 void series_subtract(struct series_totals *a, const struct series_totals *b)
@@ -184,7 +194,7 @@ uint64_t series_quantile_ns(const struct series_totals *t, double share)
     if (count == 0)
         return 0;
     while (bucket < LATENCY_BUCKETS - 1 &&
-           (double)(below += t->latency[bucket]) < share * (double)count)
+           ((below += t->latency[bucket]) == 0 || (double)below < share * (double)count))
         bucket++;
     if (bucket == 0)
         return latency_bucket_end_ns(0) / 2;

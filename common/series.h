@@ -44,10 +44,10 @@ struct series_name {
 
 struct series {
     _Atomic uint32_t name_count;
-    _Atomic uint32_t record_count; /* used, 0 among them */
+    _Atomic uint32_t record_count; /* given, behind the first ones */
     struct series_name names[SERIES_MAX];
-    _Atomic uint32_t index[SERIES_SLOTS][SERIES_MAX]; /* places in `records`; 0: none */
-    struct series_record records[SERIES_RECORDS];     /* 0: of all for whom there is none left */
+    _Atomic uint32_t index[SERIES_SLOTS][SERIES_MAX]; /* places in `records`; 0: none of its own */
+    struct series_record records[SERIES_RECORDS];     /* the first ones: number 0 of each slot */
 };
 
 /*
@@ -60,7 +60,7 @@ unsigned series_name_find(const struct series *s, struct str site, struct str ro
 /* NULL: nobody has that number; 0 is "other". */
 const struct series_name *series_name(const struct series *s, unsigned number);
 
-/* The slot's record; allocated if need be. Its worker alone calls this. */
+/* The slot's record; allocated if need be, number 0's if none is left. Its worker alone calls this. */
 struct series_record *series_record(struct series *s, unsigned slot, unsigned number);
 
 /* Bucket of a latency, and where a bucket ends (its latencies are below it; UINT64_MAX: the last). */
@@ -94,9 +94,10 @@ struct series_totals {
     uint64_t latency[LATENCY_BUCKETS];
 };
 
-/* Adds what a slot counted for one series, or for all of them. False: nothing was ever counted. */
+/* Adds what a slot counted for one series. False: nothing was ever counted. */
 bool series_add(const struct series *s, unsigned slot, unsigned number, struct series_totals *to);
-bool series_add_all(const struct series *s, unsigned slot, struct series_totals *to);
+/* The same for all series. */
+void series_add_all(const struct series *s, unsigned slot, struct series_totals *to);
 /* a - b, for what happened between two looks. */
 void series_subtract(struct series_totals *a, const struct series_totals *b);
 

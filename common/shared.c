@@ -12,7 +12,7 @@
 #include "common/siphash.h"
 #include "common/str.h"
 
-enum { SHARED_VERSION = 3 };
+enum { SHARED_VERSION = 4 };
 
 const char *const counter_names[COUNTER_COUNT] = {
 #define COUNTER_NAME(name, word, help) [COUNTER_##name] = word,

@@ -79,8 +79,8 @@ struct shared {
     _Atomic uint32_t bank; /* its bank */
     _Atomic uint32_t worker_count; /* that it should have, in the first slots of the bank */
     struct shared_slot slots[SHARED_BANKS * SHARED_SLOTS_MAX]; /* see shared_bank() */
-    struct flight flights[SHARED_BANKS * SHARED_SLOTS_MAX];    /* of the same slots */
-    struct series series;                                      /* likewise */
+    struct flight flights[SHARED_BANKS * SHARED_SLOTS_MAX];    /* see shared_flight() */
+    struct series series;                                      /* of the same slots */
     struct limits limits;                                      /* large, mostly never touched */
 };
 
@@ -112,10 +112,20 @@ static inline struct shared_slot *shared_bank(struct shared *shared, unsigned ba
     return &shared->slots[bank * SHARED_SLOTS_MAX];
 }
 
-/* Its number over both banks, by which `flights` and `series` have what is its own. */
+/* Its number over both banks, by which `series` has what is its own. */
 static inline unsigned shared_number(const struct shared *shared, const struct shared_slot *slot)
 {
     return (unsigned)(slot - shared->slots);
+}
+
+/*
+ * The flight recorder with this number, of those that belong to a bank. A slot may have several
+ * processes, of which one serves and others end: each has a recorder of its own.
+ */
+static inline struct flight *shared_flight(struct shared *shared, const struct shared_slot *bank,
+                                           unsigned number)
+{
+    return &shared->flights[shared_number(shared, bank) + number];
 }
 
 /* Whether it ever had a worker; those that did come first in a bank. */

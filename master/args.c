@@ -54,6 +54,9 @@ const char args_help[] =
     "                      how many to show [1000], a state (reading, waiting, sending,\n"
     "                      lingering, idle), a network of peers such as 10.0.0.0/8\n"
     "  top                 a live view of workers, sites and routes; -n and -i\n"
+    "  trace               requests as they are answered, until Ctrl-C; all of these may follow:\n"
+    "                      host=NAME path=BEGINNING method=GET status=404,5xx slower=200ms\n"
+    "                      client=NETWORK limit=LINES; names and paths may have * and ?\n"
     "          WINCH       end the workers gracefully and keep the sockets; HUP brings them back\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 bad usage, 3 not running (for -s).\n";

@@ -120,13 +120,15 @@ static int serve(const struct heritage *heritage)
     return is_served ? EXIT_OK : EXIT_FAILED;
 }
 
-_Noreturn void child_main(struct master *m, unsigned slot, struct bundle *b, int channel_fd)
+_Noreturn void child_main(struct master *m, unsigned slot, unsigned flight, struct bundle *b,
+                          int channel_fd)
 {
     struct heritage heritage = { .slot = slot,
                                  .slot_count = m->slot_count,
                                  .channel_fd = channel_fd,
                                  .shared = m->shared,
                                  .slots = m->bank,
+                                 .flight = flight,
                                  .log_level = m->log_level,
                                  .bundle = b };
     struct buf why = { 0 };

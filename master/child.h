@@ -10,6 +10,7 @@
 struct master;
 
 /* Takes the bundle, the channel and, to free it, the master's copy. */
-_Noreturn void child_main(struct master *m, unsigned slot, struct bundle *b, int channel_fd);
+_Noreturn void child_main(struct master *m, unsigned slot, unsigned flight, struct bundle *b,
+                          int channel_fd);
 
 #endif

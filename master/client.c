@@ -9,20 +9,16 @@
 
 #include "common/xmalloc.h"
 #include "config/values.h"
+#include "master/follow.h"
 #include "master/pid_file.h"
 #include "master/source.h"
 #include "master/unix_socket.h"
+#include "worker/trace_filter.h"
 
 static bool read_answer(int fd, struct buf *answer)
 {
-    ssize_t n;
-
-    while ((n = recv(fd, buf_reserve(answer, 4096), 4096, 0)) != 0) {
-        if (n < 0 && errno != EINTR)
-            break;
-        if (n > 0)
-            answer->n += (size_t)n;
-    }
+    while (follow_read(fd, answer))
+        ;
     return answer->n > 0;
 }
 
@@ -81,7 +77,7 @@ static void write_line(const struct args *args, struct buf *line)
     buf_fini(&verb);
 }
 
-static bool ask(int fd, const struct args *args, struct buf *answer)
+static bool ask(int fd, const struct args *args)
 {
     struct buf line = { 0 };
     bool is_sent;
@@ -90,7 +86,7 @@ static bool ask(int fd, const struct args *args, struct buf *answer)
     /* Even when the server has hung up already its answer may be there to read. */
     is_sent = send(fd, line.p, line.n, MSG_NOSIGNAL) == (ssize_t)line.n || errno == EPIPE;
     buf_fini(&line);
-    return is_sent && read_answer(fd, answer);
+    return is_sent;
 }
 
 static int print_answer(const struct args *args, struct buf *answer)
@@ -149,12 +145,40 @@ static enum exit_code explain_silence(const struct args *args, const struct conf
     return EXIT_FAILED;
 }
 
+static bool is_trace(const struct args *args)
+{
+    struct str rest = str_of(args->verb);
+
+    return str_eq(str_cut(&rest, ' '), STR("trace"));
+}
+
+/* Of a trace; 0: no bound. */
+static uint64_t lines_wanted(const struct args *args)
+{
+    struct trace_filter filter;
+    struct buf verb = { 0 }, why = { 0 };
+    struct str words;
+    uint64_t lines;
+
+    args_join_verb(args, &verb);
+    words = buf_str(&verb);
+    str_cut(&words, ' ');
+    trace_filter_parse(words, &filter, &why);
+    lines = filter.lines_max;
+    trace_filter_fini(&filter);
+    buf_fini(&verb);
+    buf_fini(&why);
+    return lines;
+}
+
 static int speak(const struct args *args, int fd)
 {
     struct buf answer = { 0 };
     int result = EXIT_FAILED;
 
-    if (ask(fd, args, &answer))
+    if (ask(fd, args) && is_trace(args) && follow_begins(fd, &answer))
+        result = follow(fd, &answer, lines_wanted(args));
+    else if (read_answer(fd, &answer))
         result = print_answer(args, &answer);
     else
         fprintf(stderr, "remuda: %s: the server ended without an answer\n", args->verb);

@@ -12,6 +12,7 @@
 #include "common/xmalloc.h"
 #include "master/master.h"
 #include "master/privileges.h"
+#include "master/trace.h"
 #include "master/verbs.h"
 
 enum { CLIENTS_MAX = 64, CLIENT_LIMIT_S = 10, BACKLOG = 64, PAUSE_S = 1 };
@@ -23,6 +24,8 @@ static void client_close(struct client *client, struct ev_loop *loop)
     if (loop != NULL) {
         ev_io_stop(loop, &client->io);
         ev_timer_stop(loop, &client->limit);
+        if (client->state == CLIENT_TRACING)
+            trace_end(client);
     }
     close(client->io.fd);
     if (client->passed_fd >= 0)
@@ -67,6 +70,12 @@ static void client_write(struct client *client)
     client_close(client, loop);
 }
 
+static void end_line(struct client *client)
+{
+    if (client->answer.p[client->answer.n - 1] != '\n')
+        buf_add_char(&client->answer, '\n');
+}
+
 static void begin_writing(struct client *client)
 {
     struct ev_loop *loop = client->control->master->loop;
@@ -76,8 +85,7 @@ static void begin_writing(struct client *client)
     ev_timer_stop(loop, &client->limit);
     ev_timer_set(&client->limit, CLIENT_LIMIT_S, 0.);
     ev_timer_start(loop, &client->limit);
-    if (client->answer.p[client->answer.n - 1] != '\n')
-        buf_add_char(&client->answer, '\n');
+    end_line(client);
     client_write(client);
 }
 
@@ -88,7 +96,7 @@ struct buf *control_open_json(struct client *client, bool is_ok)
     return &client->answer;
 }
 
-void control_reply_json(struct client *client, const char *text)
+static void close_json(struct client *client, const char *text)
 {
     struct buf *out = &client->answer;
     struct str rest = str_of(text);
@@ -101,18 +109,28 @@ void control_reply_json(struct client *client, const char *text)
         json_close(out, ']');
     }
     json_close(out, '}');
+}
+
+void control_reply_json(struct client *client, const char *text)
+{
+    close_json(client, text);
     begin_writing(client);
 }
 
-void control_reply(struct client *client, bool is_ok, const char *text)
+static void compose(struct client *client, bool is_ok, const char *text)
 {
     if (client->wants_json) {
         control_open_json(client, is_ok);
-        control_reply_json(client, text);
+        close_json(client, text);
         return;
     }
     buf_printf(&client->answer, "%s ", is_ok ? "ok" : "error");
     buf_add(&client->answer, str_of(text));
+}
+
+void control_reply(struct client *client, bool is_ok, const char *text)
+{
+    compose(client, is_ok, text);
     begin_writing(client);
 }
 
@@ -120,6 +138,22 @@ void control_reply_with(struct client *client, const char *text, int fd)
 {
     client->passed_fd = fd;
     control_reply(client, true, text);
+}
+
+bool control_reply_first(struct client *client, const char *text)
+{
+    struct ev_loop *loop = client->control->master->loop;
+    struct buf *answer = &client->answer;
+
+    compose(client, true, text);
+    end_line(client);
+    /* Nothing was sent before, so there is room. */
+    if (send(client->io.fd, answer->p, answer->n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        client_close(client, loop);
+        return false;
+    }
+    ev_io_start(loop, &client->io);
+    return true;
 }
 
 void control_wait(struct client *client, enum operation operation)
@@ -179,12 +213,24 @@ static void client_read(struct client *client)
         control_reply(client, false, "line too long");
 }
 
+/* It has nothing more to say, until it hangs up. */
+static void client_listen(struct client *client)
+{
+    char unused[512];
+    ssize_t n = recv(client->io.fd, unused, sizeof(unused), MSG_DONTWAIT);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        client_close(client, client->control->master->loop);
+}
+
 static void on_client(struct ev_loop *loop, ev_io *w, int revents)
 {
     struct client *client = w->data;
 
     if (client->state == CLIENT_READING)
         client_read(client);
+    else if (client->state == CLIENT_TRACING)
+        client_listen(client);
     else
         client_write(client);
 }

@@ -41,6 +41,7 @@ enum client_state {
     CLIENT_WAITING, /* for the next run of `operation` */
     CLIENT_RUNNING, /* for the run under way */
     CLIENT_ASKING,  /* for the workers' answers to its question */
+    CLIENT_TRACING, /* the workers write to it; see trace.h */
     CLIENT_ENDING,  /* for the end of the server */
     CLIENT_WRITING, /* its answer is not out */
 };
@@ -54,6 +55,8 @@ struct client {
     ev_timer limit;     /* active while READING or WRITING */
     bool wants_json;    /* the answer */
     uint64_t shown_max; /* connections: lines of the answer */
+    uint64_t trace;     /* TRACING: its number */
+    struct str filter;  /* likewise; in `line` */
     char line[CONTROL_LINE_MAX];
     size_t line_n;
     struct buf answer;
@@ -94,6 +97,12 @@ struct buf *control_open_json(struct client *client, bool is_ok);
 void control_reply_json(struct client *client, const char *text);
 /* The same, once the next run of the operation has ended. */
 void control_wait(struct client *client, enum operation operation);
+
+/*
+ * For verbs: "ok" and the text at once. Behind it others write to the socket, until the client hangs
+ * up, which trace_end() hears of. False: it has done so already, and is gone.
+ */
+bool control_reply_first(struct client *client, const char *text);
 
 /* Those who asked so far wait for the run that begins now; later ones for the next. */
 void control_begin(struct control *c, enum operation operation);

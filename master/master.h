@@ -8,6 +8,7 @@
  *     question     asks all workers something that changes nothing
  *     control      who asks over a Unix socket, and gets an answer
  *     verbs        what can be asked there                       status      what runs
+ *     trace        who follows the workers' requests
  *
  * All of it is one thread on one loop, and all state hangs on the one struct below.
  */

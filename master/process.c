@@ -14,6 +14,7 @@
 #include "master/master.h"
 #include "master/question.h"
 #include "master/supervise.h"
+#include "master/trace.h"
 #include "worker/worker.h"
 
 enum { STOP_LIMIT_MS = 5000 };
@@ -89,12 +90,26 @@ static void on_kill_limit(struct ev_loop *loop, ev_timer *w, int revents)
     process_kill(p);
 }
 
-static struct process *process_new(struct master *m, unsigned slot, int channel_fd)
+/* The first that no process has. They are more than workers, but heirs may be many. */
+static unsigned free_flight(const struct master *m)
+{
+    bool is_used[SHARED_SLOTS_MAX] = { false };
+    unsigned number = 0;
+
+    LIST_EACH (at, &m->processes)
+        is_used[CONTAINER_OF(at, struct process, link)->flight] = true;
+    while (number < SHARED_SLOTS_MAX - 1 && is_used[number])
+        number++;
+    return number;
+}
+
+static struct process *process_new(struct master *m, unsigned slot, unsigned flight, int channel_fd)
 {
     struct process *p = xcalloc(1, sizeof(*p));
 
     p->master = m;
     p->slot = slot;
+    p->flight = flight;
     p->generation = p->born = m->now.number;
     p->started_at = ev_time();
     ev_io_init(&p->channel, on_channel, channel_fd, EV_READ);
@@ -132,6 +147,7 @@ static void start_inside(struct process *p, struct bundle *b, int channel_fd)
                                  .channel_fd = channel_fd,
                                  .shared = m->shared,
                                  .slots = m->bank,
+                                 .flight = p->flight,
                                  .bundle = b,
                                  .log_level = -1,
                                  .is_single = true };
@@ -147,6 +163,7 @@ struct process *process_spawn(struct master *m, unsigned slot)
 {
     struct process *p;
     struct bundle bundle;
+    unsigned flight = free_flight(m);
     int ours, theirs;
     pid_t pid = 0;
 
@@ -154,12 +171,13 @@ struct process *process_spawn(struct master *m, unsigned slot)
         return NULL;
     edition_bundle(&m->now, &m->listeners, slot, &bundle);
     inboxes_bundle(&m->inboxes, m->now.config, m->slot_count, slot, &bundle);
+    flight_clear(shared_flight(m->shared, m->bank, flight)); /* who had it before is gone */
     if (!m->is_single) {
         fflush(NULL);
         pid = fork();
         if (pid == 0) {
             close(ours);
-            child_main(m, slot, &bundle, theirs);
+            child_main(m, slot, flight, &bundle, theirs);
         }
         close(theirs);
     }
@@ -171,9 +189,10 @@ struct process *process_spawn(struct master *m, unsigned slot)
         errno = saved_errno;
         return NULL;
     }
-    p = process_new(m, slot, ours);
+    p = process_new(m, slot, flight, ours);
     p->pid = pid;
     ev_io_start(m->loop, &p->channel);
+    trace_greet(p); /* it reads that once it serves */
     if (m->is_single)
         start_inside(p, &bundle, theirs);
     bundle_fini(&bundle);

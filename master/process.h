@@ -29,6 +29,7 @@ struct process {
     struct list link; /* in master->processes */
     struct master *master;
     unsigned slot;
+    unsigned flight; /* its recorder; see shared_flight() */
     pid_t pid;
     enum process_state state;
     enum answer answer;  /* to the running transaction's last question */

@@ -227,7 +227,7 @@ static void log_end(struct process *p, int status)
 /* What it was doing, from the flight recorder, whatever ended it. */
 static void log_flight(const struct master *m, const struct process *p)
 {
-    const struct flight *flight = &m->shared->flights[shared_number(m->shared, &m->bank[p->slot])];
+    const struct flight *flight = shared_flight(m->shared, m->bank, p->flight);
     struct buf text = { 0 };
     struct timespec now;
     struct str rest;

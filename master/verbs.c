@@ -9,6 +9,7 @@
 #include "master/inquiries.h"
 #include "master/master.h"
 #include "master/status.h"
+#include "master/trace.h"
 #include "master/workers.h"
 
 static void run_diff(struct client *client, struct str argument)
@@ -115,6 +116,7 @@ static const struct verb verbs[] = {
     { "connections", "[MAX STATE NETWORK]", run_connections },
     { "log level", "[LEVEL]", run_log_level },
     { "purge", "PATH...", run_purge },
+    { "trace", "[FILTER...]", run_trace },
 };
 
 /* For our own tools: no help names them. */

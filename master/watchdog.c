@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "master/master.h"
 #include "master/process.h"
+#include "master/trace.h"
 
 #define LOOK_EACH_S 0.08 /* three of them are within the 300 ms that a rescue may take */
 
@@ -51,6 +52,7 @@ static void end(struct master *m, struct process *p, struct watched *w, uint64_t
     atomic_store(&m->bank[p->slot].is_stuck, false);
     w->is_aborted = false;
     adoption_end(m, p->slot);
+    trace_greet(p);
 }
 
 /* CONT, for who is stopped takes no other signal but KILL. */

@@ -3,7 +3,9 @@
  *
  * Its latency runs from the turn of the loop in which its head was complete, so that it includes
  * the wait behind others, to the moment when its connection was left alone again: its answer is with
- * the kernel then. One look at the clock serves all requests of a pipeline.
+ * the kernel then, or all that the kernel has no room for is gathered and waits. Files that are not in
+ * memory are not gathered, so the latency of a long download is that of its client. One look at the
+ * clock serves all requests of a pipeline.
  */
 #ifndef WORKER_ACCOUNT_H
 #define WORKER_ACCOUNT_H

@@ -138,7 +138,8 @@ void conn_close(struct conn **cp, enum close_reason reason)
     c->close_reason = (uint8_t)reason;
     c->protocol->end(c);
     assert(c->x == NULL);
-    account_rest(w);
+    if (w->driven == NULL) /* else it makes room for that one, which goes on */
+        account_rest(w);
     out_free(&c->out);
     free(c->kept);
     c->kept = NULL;

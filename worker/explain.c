@@ -117,17 +117,6 @@ static void add_setting(struct buf *out, const struct config *config, const stru
     buf_fini(&value);
 }
 
-static const struct site *site_of(const struct generation *gen, const struct live_route *route)
-{
-    for (size_t i = 0; i < gen->config->site_count; i++) {
-        const struct live_site *site = &gen->sites[i];
-
-        if (route >= site->routes && route < site->routes + site->config->route_count)
-            return site->config;
-    }
-    return NULL;
-}
-
 /* Those of the server's settings that bound a request. */
 static bool is_limit(const struct setting *row)
 {
@@ -292,7 +281,8 @@ static void observe(void *context, const struct exchange *x)
     struct explanation *e = context;
     const struct config *config = x->gen->config;
     const struct route *route = x->route != NULL ? x->route->config : NULL;
-    const struct site *site = x->route != NULL ? site_of(x->gen, x->route) : NULL;
+    const struct site *site =
+        x->route != NULL ? generation_site_of(x->gen, x->route)->config : NULL;
     struct buf *out = &e->where;
 
     if (site == NULL || route == NULL)
@@ -364,6 +354,7 @@ static bool ask_worker(struct worker *w, struct explanation *e, char **why)
     e->fd = pair[0];
     w->observe = observe;
     w->observer = e;
+    worker_choose_way(w);
     if (send(pair[0], request, strlen(request), MSG_NOSIGNAL) < (ssize_t)strlen(request)) {
         *why = xasprintf("the request is too long");
         close(pair[1]);
@@ -372,6 +363,7 @@ static bool ask_worker(struct worker *w, struct explanation *e, char **why)
         await_head(e, w->loop);
     }
     w->observe = NULL;
+    worker_choose_way(w);
     close(pair[0]);
     listener_put(&l);
     free(request);

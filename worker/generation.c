@@ -28,6 +28,16 @@ const struct live_site *generation_site(const struct generation *gen, unsigned l
     return &gen->sites[site_index_find(index, host)];
 }
 
+const struct live_site *generation_site_of(const struct generation *gen,
+                                           const struct live_route *route)
+{
+    const struct live_site *site = gen->sites;
+
+    while (route < site->routes || route >= site->routes + site->config->route_count)
+        site++;
+    return site;
+}
+
 const struct live_route *generation_default_route(const struct generation *gen)
 {
     const struct live_site *site = &gen->sites[gen->config->default_site];

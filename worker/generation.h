@@ -87,6 +87,9 @@ const struct live_site *generation_site(const struct generation *gen, unsigned l
 /* Of a worker's open files, those that its cache may take; the rest is for connections. */
 uint64_t generation_cache_fds(uint64_t open_files_max);
 
+/* Whose route it is. */
+const struct live_site *generation_site_of(const struct generation *gen,
+                                           const struct live_route *route);
 /* Where errors go that have no request to route by. */
 const struct live_route *generation_default_route(const struct generation *gen);
 

@@ -147,8 +147,7 @@ static enum need read_head(struct conn *c)
     if (conn_turn_is_over(c))
         return NEED_YIELD;
     record(c);
-    if (w->recall != NULL && w->observe == NULL &&
-        http1_answer_again(c, may_stay(w, c->request_count + 1), &key, &need))
+    if (w->quick != NULL && http1_answer_again(c, may_stay(w, c->request_count + 1), &key, &need))
         return need;
     if (w->spare == NULL)
         w->spare = exchange_new(w);
@@ -477,6 +476,8 @@ static void log_exchange(struct conn *c, unsigned status, uint64_t unsent)
         body = x->body_bytes;
     body = body > unsent ? body - unsent : 0;
     account_request(c->worker, route->series, seen, status, body);
+    if (c->worker->tracers.count > 0)
+        tracers_tell(c->worker, x, status, body);
     if (account_log(x->route) == NULL)
         return;
     entry = exchange_log_entry(x, status, body);

@@ -19,6 +19,7 @@
 #include "worker/log_losses.h"
 #include "worker/questions.h"
 #include "worker/ticks.h"
+#include "worker/tracers.h"
 #include "worker/worker.h"
 
 struct basic_auth;
@@ -57,7 +58,7 @@ struct worker {
     struct shared *shared;
     struct shared_slot *slots;    /* the bank of it that our siblings use */
     struct shared_slot *counters; /* this worker's own */
-    struct flight *flight;        /* likewise */
+    struct flight *flight;        /* likewise; of no other process */
 
     /* generations */
     struct generation *gen;       /* current; one reference */
@@ -88,6 +89,7 @@ struct worker {
     struct exchange *exchanges_free; /* lookaside, at most EXCHANGES_KEPT */
     unsigned exchanges_free_count;
     struct recall *recall;  /* owned; NULL: off */
+    struct recall *quick;   /* the same, unless somebody looks on; see worker_choose_way() */
     uint32_t first_hint;    /* of connections' first requests: see recall_find() */
     struct exchange *spare; /* what the next request is parsed into */
 
@@ -105,6 +107,8 @@ struct worker {
     /* who looks on, when an exchange is done; NULL: nobody */
     void (*observe)(void *observer, const struct exchange *x);
     void *observer;
+
+    struct tracers tracers; /* who else looks on */
 
     /* what account.h is at */
     unsigned unsettled_count;
@@ -140,6 +144,15 @@ void exchange_free(struct worker *w, struct exchange *x);
 static inline bool handover_has_peers(const struct worker *w)
 {
     return w->handover.peer_count > 0;
+}
+
+/*
+ * Who looks on wants to see all of a request, and there is nothing to see of one that is answered as
+ * before: while there is somebody, all go the long way. Called when it may have changed.
+ */
+static inline void worker_choose_way(struct worker *w)
+{
+    w->quick = w->observe == NULL && w->tracers.count == 0 ? w->recall : NULL;
 }
 
 /* Takes the time of what was answered; see account.h. */

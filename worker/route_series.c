@@ -1,14 +1,11 @@
 #include "worker/route_series.h"
 
-#include "common/buf.h"
-
-static struct str site_name(const struct site *site)
+struct str route_series_site(const struct site *site)
 {
     return site->host_count > 0 ? str_of(site->hosts[0]) : STR("*");
 }
 
-/* In `text`. */
-static struct str route_name(const struct route *route, struct buf *text)
+struct str route_series_route(const struct route *route, struct buf *text)
 {
     static const char *const marks[] = {
         [MATCH_EXACT] = "= ", [MATCH_REGEX] = "~ ", [MATCH_PREFIX] = ""
@@ -28,8 +25,8 @@ size_t route_series_add(struct series *series, const struct config *config)
         const struct site *site = &config->sites[i];
 
         for (size_t j = 0; j < site->route_count; j++)
-            without +=
-                series_name_add(series, site_name(site), route_name(&site->routes[j], &text)) == 0;
+            without += series_name_add(series, route_series_site(site),
+                                       route_series_route(&site->routes[j], &text)) == 0;
     }
     buf_fini(&text);
     return without;
@@ -39,7 +36,8 @@ struct series_record *route_series_record(struct series *series, unsigned slot,
                                           const struct site *site, const struct route *route)
 {
     struct buf text = { 0 };
-    unsigned number = series_name_find(series, site_name(site), route_name(route, &text));
+    unsigned number =
+        series_name_find(series, route_series_site(site), route_series_route(route, &text));
 
     buf_fini(&text);
     return series_record(series, slot, number);

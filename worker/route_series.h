@@ -8,11 +8,16 @@
 #ifndef WORKER_ROUTE_SERIES_H
 #define WORKER_ROUTE_SERIES_H
 
+#include "common/buf.h"
 #include "common/series.h"
 #include "config/config.h"
 
 /* The master's, before it sends the config to a worker: how many routes found no room. */
 size_t route_series_add(struct series *series, const struct config *config);
+
+/* The names. That of a route is written into `text`. */
+struct str route_series_site(const struct site *site);
+struct str route_series_route(const struct route *route, struct buf *text);
 
 /* The record of a route in a worker's slot. */
 struct series_record *route_series_record(struct series *series, unsigned slot,

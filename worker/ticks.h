@@ -4,7 +4,9 @@
  * than twice as long without entering the kernel, and a request takes two thousand.
  *
  * Between two calls of ticks_adjust() it drifts by some parts in a million: it is for durations, not
- * for deadlines.
+ * for deadlines. A counter that jumps (a machine that slept, or moved to another) is not believed:
+ * what it shows is used for a few seconds only after both clocks were compared, and when they part
+ * they are compared anew.
  */
 #ifndef WORKER_TICKS_H
 #define WORKER_TICKS_H
@@ -15,7 +17,8 @@
 struct ticks {
     uint64_t base_ns;
     uint64_t base_count; /* 0: there is no such counter */
-    uint64_t rate;       /* nanoseconds in 2^32 counts; 0: not known, CLOCK_MONOTONIC is asked */
+    uint64_t rate;       /* nanoseconds in 2^32 counts; 0: not known */
+    uint64_t limit;      /* counts behind the base from which on CLOCK_MONOTONIC is asked */
 };
 
 /* For the first moments, and for good on other processors, it is CLOCK_MONOTONIC. */
@@ -23,6 +26,8 @@ void ticks_init(struct ticks *t);
 
 /* Now and then, once a second or so: learns, and corrects, the rate. */
 void ticks_adjust(struct ticks *t);
+/* The pure part: that both clocks show this at the same moment. */
+void ticks_compare(struct ticks *t, uint64_t count, uint64_t ns);
 
 /* Nanoseconds of CLOCK_MONOTONIC. May step back by a little after ticks_adjust(). */
 static inline uint64_t ticks_now(const struct ticks *t)
@@ -30,11 +35,10 @@ static inline uint64_t ticks_now(const struct ticks *t)
     struct timespec now;
 
 #if defined(__x86_64__)
-    if (t->rate != 0) {
-        uint64_t count = __builtin_ia32_rdtsc() - t->base_count;
+    uint64_t count = __builtin_ia32_rdtsc() - t->base_count;
 
+    if (count < t->limit) /* one that went backwards is a very large number */
         return t->base_ns + (uint64_t)(((unsigned __int128)count * t->rate) >> 32);
-    }
 #endif
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;

@@ -230,6 +230,7 @@ static void switch_to(struct worker *w, struct generation *gen, struct bundle *b
     w->spare = NULL;
     recall_free(&w->recall);
     w->recall = recall_new(gen->config->recall_memory_bytes);
+    worker_choose_way(w);
     w->gen = gen;
     file_cache_set_room(gen->cache, spare_idle, w);
     use_error_log(w, bundle);
@@ -412,6 +413,12 @@ static void obey(struct worker *w, struct message *m)
         return;
     case MESSAGE_ASK:
         questions_ask(w, m);
+        return;
+    case MESSAGE_TRACE:
+        tracers_add(w, m);
+        return;
+    case MESSAGE_UNTRACE:
+        tracers_remove(w, m->generation);
         return;
     default:
         log_error("unknown message %u from the master", m->type);
@@ -597,8 +604,7 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     w->shared = heritage->shared;
     w->slots = heritage->slots;
     w->counters = &w->slots[heritage->slot];
-    w->flight = &w->shared->flights[shared_number(w->shared, w->counters)];
-    w->flight->current = 0; /* not our predecessor's */
+    w->flight = shared_flight(w->shared, w->slots, heritage->flight);
     w->channel_fd = heritage->channel_fd;
     w->error_log_fd = -1;
     list_init(&w->listeners);
@@ -657,6 +663,7 @@ void worker_free(struct worker **wp)
     basic_auth_free(&w->auth);
     stop_watchers(w); /* after the jobs, which wake connections */
     questions_fini(w);
+    tracers_remove(w, 0);
     file_cache_cancel_work(w->gen->cache);
     offload_free(&w->background); /* before the caches that its jobs point to */
     LIST_EACH_SAFE (at, after, &w->listeners) {

@@ -44,6 +44,12 @@ _remuda_arguments()
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         ;;
+    ' trace'*)
+        [[ $word != = && $before != = ]] || return 0 # a filter's value
+        compopt -o nospace
+        mapfile -t COMPREPLY < <(compgen -W \
+            'host= path= method= status= client= slower= limit=' -- "$word")
+        ;;
     ' connections'*)
         mapfile -t COMPREPLY < <(compgen -W 'reading waiting sending lingering idle' -- "$word")
         ;;

@@ -121,7 +121,7 @@ static const struct {
     { { "-tx" }, "-t takes no value" },
     { { "--daemon", "--foreground" }, "exclude each other" },
     { { "-s", "restart", "-c", "a" }, "unknown verb \"restart\"; there are stop, quit" },
-    { { "-s", "restart", "-c", "a" }, "log level [LEVEL] and purge PATH" },
+    { { "-s", "restart", "-c", "a" }, "purge PATH... and trace [FILTER...]" },
     { { "-s", "stop", "now", "-c", "a" }, "stop takes no argument" },
     { { "-s", "set", "workers", "-c", "a" }, "set workers needs an argument: set workers N" },
     { { "-s", "purge", "-c", "a" }, "purge needs an argument" },

@@ -82,6 +82,12 @@ class Completions:
         self.assertIn("status", self.shell.complete("remudactl sta"))  # start and status
         self.assertIn("quit", self.shell.complete("remudactl -c here.yaml q"))
         self.assertIn("reopen", self.shell.complete("remuda -c here.yaml -s reo"))
+        self.assertIn("trace", self.shell.complete("remudactl tra"))
+        self.assertIn("purge", self.shell.complete("remudactl pur"))
+
+    def test_filters_of_a_trace(self):
+        self.assertIn("slower=", self.shell.complete("remudactl trace slo"))
+        self.assertIn("status=", self.shell.complete("remudactl -c here.yaml trace host=a sta"))
 
     def test_arguments_of_verbs(self):
         self.assertIn("level", self.shell.complete("remudactl log le"))

@@ -1,0 +1,116 @@
+#include "master/trace.h"
+
+#include <stdio.h>
+
+#include "common/log.h"
+#include "master/control.h"
+#include "master/master.h"
+#include "master/process.h"
+#include "worker/tracers.h"
+
+static uint64_t last_number;
+
+/*
+ * Not process_send(): a mere trace is no reason to kill. Who is stuck would only gather messages, and
+ * is greeted when it goes on.
+ */
+static void tell(struct process *p, const struct message *m)
+{
+    const struct slot *slot = &p->master->slots[p->slot];
+
+    if (p->channel.fd < 0 || (slot->process == p && slot->watched.stuck_since_ms > 0))
+        return;
+    if (channel_send(p->channel.fd, m) < 0)
+        log_warn("worker %u (pid %d) was not told of a trace: %m", p->slot + 1, (int)p->pid);
+}
+
+static void tell_all(struct master *m, const struct message *message)
+{
+    LIST_EACH (at, &m->processes)
+        tell(CONTAINER_OF(at, struct process, link), message);
+}
+
+static struct message describe(const struct client *client)
+{
+    struct message m = {
+        .type = MESSAGE_TRACE, .generation = client->trace, .fd_count = 1, .fds = { client->io.fd }
+    };
+
+    snprintf(m.text, sizeof(m.text), "%s %.*s", client->wants_json ? "json" : "text",
+             STR_ARG(client->filter));
+    return m;
+}
+
+static unsigned count_traces(const struct control *c)
+{
+    unsigned count = 0;
+
+    LIST_EACH (at, &c->clients)
+        count += CONTAINER_OF(at, struct client, link)->state == CLIENT_TRACING;
+    return count;
+}
+
+/* Whether it can be, else the client has its answer. */
+static bool check(struct client *client, struct str filter)
+{
+    const struct master *m = client->control->master;
+    struct trace_filter parsed;
+    struct buf why = { 0 };
+
+    if (m->phase > PHASE_RUNNING)
+        buf_printf(&why, "%s", master_end_words(m));
+    else if (count_traces(client->control) == TRACERS_MAX)
+        buf_printf(&why, "%d traces run already, and there may be no more", TRACERS_MAX);
+    else if (filter.n + sizeof("json ") > CHANNEL_TEXT_MAX)
+        buf_printf(&why, "the filter is longer than %zu bytes",
+                   (size_t)CHANNEL_TEXT_MAX - sizeof("json "));
+    if (why.n == 0) {
+        trace_filter_parse(filter, &parsed, &why);
+        trace_filter_fini(&parsed);
+    }
+    if (why.n > 0)
+        control_reply(client, false, buf_cstr(&why));
+    else
+        return true;
+    buf_fini(&why);
+    return false;
+}
+
+void run_trace(struct client *client, struct str filter)
+{
+    struct master *m = client->control->master;
+    struct message message;
+
+    if (!check(client, filter))
+        return;
+    client->filter = filter.p != NULL ? filter : STR("");
+    if (!control_reply_first(client, "requests as they are answered, until Ctrl-C"))
+        return;
+    client->state = CLIENT_TRACING;
+    client->trace = ++last_number;
+    message = describe(client);
+    tell_all(m, &message);
+}
+
+void trace_end(struct client *client)
+{
+    const struct message m = { .type = MESSAGE_UNTRACE, .generation = client->trace };
+
+    tell_all(client->control->master, &m);
+}
+
+void trace_greet(struct process *p)
+{
+    const struct message none = { .type = MESSAGE_UNTRACE };
+
+    tell(p, &none); /* what it missed the end of */
+    LIST_EACH (at, &p->master->control.clients) {
+        const struct client *client = CONTAINER_OF(at, struct client, link);
+        struct message m;
+
+        if (client->state != CLIENT_TRACING)
+            continue;
+        m = describe(client);
+        tell(p, &m);
+    }
+}
