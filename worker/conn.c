@@ -246,7 +246,8 @@ static enum outcome flush(struct conn *c, bool then_closes)
             c->listener->transport->shut_write(c);
         if (c->out == NULL && sent <= TURN_SENT_BYTES)
             w->quick_ms = w->clock.now_ms;
-        out_free(&c->out);
+        if (c->out != NULL)
+            out_free(&c->out);
         return GO_ON;
     case OUT_BLOCKED:
     case OUT_TURN_OVER:

@@ -127,8 +127,7 @@ static enum need await_head(struct conn *c, bool is_partial)
 /* Whether we would keep a connection that had so many requests. */
 static bool may_stay(const struct worker *w, uint32_t request_count)
 {
-    return !w->is_quitting && w->gen->config->keepalive_timeout_ms > 0 &&
-           request_count < w->gen->config->keepalive_requests;
+    return request_count < w->requests_most;
 }
 
 static enum need read_head(struct conn *c)

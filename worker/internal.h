@@ -54,7 +54,8 @@ struct worker {
     struct ev_loop *loop; /* borrowed */
     unsigned slot;
     bool is_single, is_quitting;
-    unsigned heirs_end; /* quitting: idle connections move to siblings in slots below it */
+    uint64_t requests_most; /* answered on a connection, of which the last closes it */
+    unsigned heirs_end;     /* quitting: idle connections move to siblings in slots below it */
     struct shared *shared;
     struct shared_slot *slots;    /* the bank of it that our siblings use */
     struct shared_slot *counters; /* this worker's own */

@@ -142,6 +142,7 @@ void worker_quit(struct worker *w, unsigned heirs_end)
     if (w->is_quitting)
         return;
     w->is_quitting = true;
+    w->requests_most = 0;
     w->heirs_end = heirs_end;
     quit_within(w, (double)w->gen->config->worker_shutdown_timeout_ms / 1000);
     listeners_close(w);
@@ -232,6 +233,9 @@ static void switch_to(struct worker *w, struct generation *gen, struct bundle *b
     w->recall = recall_new(gen->config->recall_memory_bytes);
     worker_choose_way(w);
     w->gen = gen;
+    w->requests_most = !w->is_quitting && gen->config->keepalive_timeout_ms > 0
+                           ? gen->config->keepalive_requests
+                           : 0;
     file_cache_set_room(gen->cache, spare_idle, w);
     use_error_log(w, bundle);
     log_set_level(gen->config->log_level);
