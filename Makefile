@@ -110,6 +110,9 @@ $(BUILD)/%.o: %.c Makefile | $(BUILD)/.have-libraries
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(DEPFLAGS) $(WARN) $(CFLAGS) -c -o $@ $<
 
+# Has it inside (.incbin), which -MMD does not see.
+$(BUILD)/worker/metrics_page.o: worker/metrics_page.html
+
 $(BUILD)/libremuda.a: $(LIB_OBJS)
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
 

@@ -165,6 +165,16 @@ void series_add_all(const struct series *s, unsigned slot, struct series_totals 
         series_add(s, slot, number, to);
 }
 
+void series_join(struct series_totals *a, const struct series_totals *b)
+{
+    for (int i = 0; i < RESPONSE_CLASSES; i++)
+        a->responses[i] += b->responses[i];
+    a->body_bytes += b->body_bytes;
+    a->latency_ns += b->latency_ns;
+    for (int i = 0; i < LATENCY_BUCKETS; i++)
+        a->latency[i] += b->latency[i];
+}
+
 void series_subtract(struct series_totals *a, const struct series_totals *b)
 {
     for (int i = 0; i < RESPONSE_CLASSES; i++)
@@ -184,13 +194,20 @@ uint64_t series_requests(const struct series_totals *t)
     return sum;
 }
 
+uint64_t series_below(const struct series_totals *t, unsigned bucket)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i <= bucket; i++)
+        sum += t->latency[i];
+    return sum;
+}
+
 uint64_t series_quantile_ns(const struct series_totals *t, double share)
 {
-    uint64_t count = 0, below = 0;
+    uint64_t count = series_below(t, LATENCY_BUCKETS - 1), below = 0;
     unsigned bucket = 0;
 
-    for (int i = 0; i < LATENCY_BUCKETS; i++)
-        count += t->latency[i];
     if (count == 0)
         return 0;
     while (bucket < LATENCY_BUCKETS - 1 &&

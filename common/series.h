@@ -98,10 +98,14 @@ struct series_totals {
 bool series_add(const struct series *s, unsigned slot, unsigned number, struct series_totals *to);
 /* The same for all series. */
 void series_add_all(const struct series *s, unsigned slot, struct series_totals *to);
+/* a + b. */
+void series_join(struct series_totals *a, const struct series_totals *b);
 /* a - b, for what happened between two looks. */
 void series_subtract(struct series_totals *a, const struct series_totals *b);
 
 uint64_t series_requests(const struct series_totals *t);
+/* How many took less than the end of this bucket. */
+uint64_t series_below(const struct series_totals *t, unsigned bucket);
 /* The latency below which a share of 0 to 1 lies, in the middle of its bucket. 0: there were none. */
 uint64_t series_quantile_ns(const struct series_totals *t, double share);
 

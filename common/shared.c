@@ -12,7 +12,7 @@
 #include "common/siphash.h"
 #include "common/str.h"
 
-enum { SHARED_VERSION = 4 };
+enum { SHARED_VERSION = 5 };
 
 const char *const counter_names[COUNTER_COUNT] = {
 #define COUNTER_NAME(name, word, help) [COUNTER_##name] = word,
@@ -50,7 +50,7 @@ struct shared *shared_new(int *memfd)
     /* A core file would have all of it, and untouched pages become real on the way. */
     madvise(shared, sizeof(*shared), MADV_DONTDUMP);
     shared->layout = shared_layout();
-    shared->started_at = (uint64_t)time(NULL);
+    shared->started_at = shared->reloaded_at = (uint64_t)time(NULL);
     *memfd = fd;
     return shared;
 }

@@ -2,7 +2,7 @@
  * shared - the block of counters that the master and all workers map.
  *
  * One region per worker slot, aligned to cache lines, with a single writer: the worker in that
- * slot (the master between two workers, and of `is_stuck`); `assigned` alone has more, and is atomic. Readers take
+ * slot (the master between two workers, and of `is_stuck` and `started_at`); `assigned` alone has more, and is atomic. Readers take
  * what they see, no locks. The memfd outlives workers, so counters go on over a crash.
  *
  * It outlives masters too: an upgrade hands it on. While the former workers finish, their heirs in
@@ -58,6 +58,7 @@ struct shared_slot {
     _Alignas(64) _Atomic uint64_t counters[COUNTER_COUNT];
     _Atomic uint64_t heartbeat_ms; /* CLOCK_MONOTONIC of the worker's last turn of its loop */
     _Atomic uint64_t generation;   /* the config generation that it runs */
+    _Atomic uint64_t started_at;   /* seconds since the epoch: the worker that `pid` names */
     _Atomic int32_t pid;           /* 0: no worker in this slot */
 
     /* What siblings look at before they hand a connection over, on a line of its own. */
@@ -78,6 +79,10 @@ struct shared {
         master_pid;        /* who serves now; 0: nobody yet, or what follows is in another block */
     _Atomic uint32_t bank; /* its bank */
     _Atomic uint32_t worker_count; /* that it should have, in the first slots of the bank */
+    _Atomic uint64_t reloads; /* that were done; those of the number of workers are among them */
+    _Atomic uint64_t reloads_failed;
+    _Atomic uint64_t reloaded_at; /* seconds since the epoch: the start or the last good reload */
+    _Atomic uint32_t is_reload_failed;                         /* the last one */
     struct shared_slot slots[SHARED_BANKS * SHARED_SLOTS_MAX]; /* see shared_bank() */
     struct flight flights[SHARED_BANKS * SHARED_SLOTS_MAX];    /* see shared_flight() */
     struct series series;                                      /* of the same slots */

@@ -196,7 +196,7 @@ static const char full_sites[] =
     "#       - exact: /health\n"
     "#         respond: {status: 200, body: ok} # a fixed response\n"
     "#       - exact: /status\n"
-    "#         status_page: on             # counters of all workers\n"
+    "#         status_page: on             # live charts; also for Prometheus\n"
     "#         access: [{allow: 127.0.0.0/8}, {deny: all}]\n"
     "#   - hosts: '*.example.org'\n"
     "#     root: /srv/others\n";

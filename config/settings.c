@@ -294,7 +294,9 @@ const struct setting settings[] = {
       .example = "{status: 200, body: ok, type: text/plain}",
       .help = "a fixed response; respond: 404 is that error's page" },
     { "status_page", SET_BOOL, ROUTE(has_status_page), .example = "on",
-      .help = "on: counters of all workers, as text or (Accept: application/json) as JSON" },
+      .help = "on: what all workers count, by site and route: as text, as a page with live charts "
+              "(browsers), JSON, or for Prometheus; by Accept, or ?format=text, html, json, "
+              "prometheus, openmetrics" },
     { "access", SET_ACCESS, EVERY(access), "off", .none = "off",
       .example = "[{allow: 10.0.0.0/8}, {allow: '::1'}, {deny: all}]",
       .heading = "access: these settings may also stand in a site or a route",

@@ -50,6 +50,7 @@ const char args_help[] =
     "                      changes cannot be seen, as on network file systems\n"
     "  status              what runs: workers, addresses, counters, the last reload\n"
     "  workers             state, connections, requests, CPU time and memory of each worker\n"
+    "  metrics             all counters and latencies in Prometheus' text format\n"
     "  connections         who is connected, and what is done for them; all of these may follow:\n"
     "                      how many to show [1000], a state (reading, waiting, sending,\n"
     "                      lingering, idle), a network of peers such as 10.0.0.0/8\n"

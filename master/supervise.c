@@ -33,6 +33,15 @@ static void wait_for_respawn(struct master *m, struct slot *slot, unsigned delay
     ev_timer_start(m->loop, &slot->respawn);
 }
 
+/* Who counts in the slot from now on. */
+static void tell_slot(const struct master *m, const struct process *p)
+{
+    struct shared_slot *shared = &m->bank[p->slot];
+
+    atomic_store(&shared->started_at, (uint64_t)p->started_at);
+    atomic_store(&shared->pid, p->pid);
+}
+
 static void start_worker(struct master *m, unsigned number)
 {
     struct slot *slot = &m->slots[number];
@@ -46,7 +55,7 @@ static void start_worker(struct master *m, unsigned number)
             wait_for_respawn(m, slot, backoff_next(&slot->backoff, 0));
         return;
     }
-    atomic_store(&m->bank[number].pid, slot->process->pid);
+    tell_slot(m, slot->process);
     log_notice("worker %u started, pid %d", number + 1, (int)slot->process->pid);
 }
 
@@ -150,7 +159,7 @@ static void take_place_back(struct master *m, struct slot *slot, const struct pr
 
     slot->process = slot->retiring;
     slot->retiring = NULL;
-    atomic_store(&m->bank[heir->slot].pid, slot->process->pid);
+    tell_slot(m, slot->process);
     snprintf(line, sizeof(line), "the new worker %u ended before it was ready", heir->slot + 1);
     transaction_add_error(m, heir->failure[0] != '\0' ? heir->failure : line);
 }

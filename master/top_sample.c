@@ -93,16 +93,6 @@ static struct top_figures figures_of(const struct series_totals *t, double s)
     return f;
 }
 
-static void add_totals(struct series_totals *to, const struct series_totals *t)
-{
-    for (int i = 0; i < RESPONSE_CLASSES; i++)
-        to->responses[i] += t->responses[i];
-    to->body_bytes += t->body_bytes;
-    to->latency_ns += t->latency_ns;
-    for (int i = 0; i < LATENCY_BUCKETS; i++)
-        to->latency[i] += t->latency[i];
-}
-
 static double cpu_share(const struct top_slot *from, const struct top_slot *to, double s)
 {
     double used_s = to->stat.user_s + to->stat.system_s;
@@ -120,7 +110,7 @@ static void add_slot(struct top_rates *out, unsigned number, const struct top_sl
     struct series_totals totals = to->totals;
 
     series_subtract(&totals, &from->totals);
-    add_totals(&out->all, &totals);
+    series_join(&out->all, &totals);
     out->accepted += (double)(to->accepted - from->accepted) / out->s;
     out->received_bytes += (double)(to->received_bytes - from->received_bytes) / out->s;
     out->sent_bytes += (double)(to->sent_bytes - from->sent_bytes) / out->s;
@@ -182,7 +172,7 @@ static void add_routes(const struct top_sample *from, const struct top_sample *t
         out->route_count++;
         site = site_of(out, route->site);
         site->requests_ever += ever;
-        add_totals(&site->totals, &route->totals);
+        series_join(&site->totals, &route->totals);
     }
     for (unsigned i = 0; i < out->site_count; i++)
         out->sites[i].figures = figures_of(&out->sites[i].totals, out->s);

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/proc_stat.h"
 #include "common/shared.h"
-#include "master/proc_stat.h"
 
 enum top_state {
     TOP_NONE,     /* there should be a worker in the slot, and is none */

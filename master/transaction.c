@@ -168,6 +168,15 @@ void transaction_advance(struct master *m)
     t->is_advancing = false;
 }
 
+/* For metrics, which outlive this master. */
+static void count_reload(struct shared *shared, bool is_ok)
+{
+    atomic_store(&shared->is_reload_failed, !is_ok);
+    atomic_fetch_add(is_ok ? &shared->reloads : &shared->reloads_failed, 1);
+    if (is_ok)
+        atomic_store(&shared->reloaded_at, (uint64_t)time(NULL));
+}
+
 static void log_result(const struct master *m, bool is_ok, const char *text)
 {
     const char *name = operations[m->transaction.operation].name;
@@ -213,6 +222,7 @@ void transaction_end(struct master *m, bool is_ok, const char *text)
         t->result.n = 0;
         buf_printf(&t->result, "%s%s", is_ok ? "" : "failed: ", text);
         t->result_at = time(NULL);
+        count_reload(m->shared, is_ok);
         t->is_result_ok = is_ok;
         if (m->phase == PHASE_RUNNING)
             master_notify_ready(m); /* as it is now, be it the new config or the old */

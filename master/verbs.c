@@ -11,6 +11,9 @@
 #include "master/status.h"
 #include "master/trace.h"
 #include "master/workers.h"
+#include "worker/metrics.h"
+#include "worker/metrics_json.h"
+#include "worker/metrics_prometheus.h"
 
 static void run_diff(struct client *client, struct str argument)
 {
@@ -103,6 +106,27 @@ static void run_shared(struct client *client, struct str argument)
     control_reply(client, false, text);
 }
 
+/* As the status page has it, also where no route is one. */
+static void run_metrics(struct client *client, struct str argument)
+{
+    struct buf text = { 0 }, *out;
+    struct metrics m;
+
+    metrics_take(&m, client->control->master->shared, (uint64_t)(ev_time() * 1000));
+    metrics_add_processes(&m);
+    if (client->wants_json) {
+        out = control_open_json(client, true);
+        json_key(out, "metrics");
+        metrics_json_write(&m, out);
+        control_reply_json(client, NULL);
+    } else {
+        metrics_prometheus_write(&m, false, &text);
+        control_reply(client, true, buf_cstr(&text));
+        buf_fini(&text);
+    }
+    metrics_fini(&m);
+}
+
 static const struct verb verbs[] = {
     { "stop", NULL, run_stop },
     { "quit", NULL, run_quit },
@@ -112,6 +136,7 @@ static const struct verb verbs[] = {
     { "upgrade", NULL, run_upgrade },
     { "status", NULL, run_status },
     { "workers", NULL, run_workers },
+    { "metrics", NULL, run_metrics },
     { "set workers", "N", run_set_workers },
     { "connections", "[MAX STATE NETWORK]", run_connections },
     { "log level", "[LEVEL]", run_log_level },

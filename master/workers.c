@@ -2,8 +2,8 @@
 
 #include "common/human.h"
 #include "common/json.h"
+#include "common/proc_stat.h"
 #include "master/master.h"
-#include "master/proc_stat.h"
 #include "master/process.h"
 
 /* One worker, or a slot that waits for its next one. */

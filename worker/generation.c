@@ -147,7 +147,7 @@ static const struct handler *handler_of(const struct scope *scope)
         return &redirect;
     if (scope->respond.status != 0)
         return &respond;
-    return scope->has_status_page ? &status_counters : &static_files;
+    return scope->has_status_page ? &status_metrics : &static_files;
 }
 
 static bool make_route(struct generation *gen, struct root_index *roots, const struct site *site,

@@ -54,6 +54,7 @@ struct generation {
     struct config *config;
     struct live_site *sites;
     struct listings listings;
+    unsigned reports;            /* of status_metrics.c that are being made or sent */
     struct site_index **indexes; /* host -> site: for each address if config->has_site_listens */
     size_t index_count;
     struct file_cache *cache;

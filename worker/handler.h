@@ -26,8 +26,8 @@ extern const struct handler static_files;
 extern const struct handler redirect;
 /* A fixed response: the same methods; OPTIONS tells them. */
 extern const struct handler respond;
-/* The counters of all workers: GET, HEAD, OPTIONS. */
-extern const struct handler status_counters;
+/* What all workers have counted: GET, HEAD, OPTIONS. */
+extern const struct handler status_metrics;
 
 /*
  * Answers a request whose method the handler does not: OPTIONS by `allowed`, what nobody knows by

@@ -5,13 +5,12 @@
 
 #include "common/put.h"
 #include "common/utf8.h"
+#include "worker/html.h"
 #include "worker/path.h"
 
 enum {
     CRUMBS_MAX = 12, /* folders above that are linked; each link is as long as the way up */
     REPLACEMENT = 0xfffd,
-    CONTROL_PICTURES = 0x2400,
-    PICTURE_OF_DELETE = 0x2421,
 };
 
 struct str listing_page_type(const struct listing_view *view)
@@ -20,71 +19,6 @@ struct str listing_page_type(const struct listing_view *view)
 }
 
 /* ---- text ---- */
-
-static void add_utf8(struct buf *out, uint32_t c)
-{
-    if (c < 0x80) {
-        buf_add_char(out, (char)c);
-    } else if (c < 0x800) {
-        buf_add_char(out, (char)(0xc0 | c >> 6));
-        buf_add_char(out, (char)(0x80 | (c & 0x3f)));
-    } else {
-        if (c < 0x10000) {
-            buf_add_char(out, (char)(0xe0 | c >> 12));
-        } else {
-            buf_add_char(out, (char)(0xf0 | c >> 18));
-            buf_add_char(out, (char)(0x80 | (c >> 12 & 0x3f)));
-        }
-        buf_add_char(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        buf_add_char(out, (char)(0x80 | (c & 0x3f)));
-    }
-}
-
-/* Turns the text around that follows: "txt.exe" would read "exe.txt". */
-static bool turns_text(uint32_t c)
-{
-    return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x200e ||
-           c == 0x200f || c == 0x061c;
-}
-
-/* A character that can be shown in place of one that does something. */
-static uint32_t tame(uint32_t c)
-{
-    if (c < 0x20)
-        return CONTROL_PICTURES + c;
-    if (c == 0x7f)
-        return PICTURE_OF_DELETE;
-    if (c == UTF8_BAD || (c >= 0x80 && c < 0xa0) || c == 0x2028 || c == 0x2029 || turns_text(c))
-        return REPLACEMENT;
-    return c;
-}
-
-static void add_html(struct buf *out, struct str text)
-{
-    while (text.n > 0) {
-        uint32_t c = utf8_next(&text);
-
-        switch (c) {
-        case '&':
-            buf_add(out, STR("&amp;"));
-            break;
-        case '<':
-            buf_add(out, STR("&lt;"));
-            break;
-        case '>':
-            buf_add(out, STR("&gt;"));
-            break;
-        case '"':
-            buf_add(out, STR("&quot;"));
-            break;
-        case '\'':
-            buf_add(out, STR("&#39;"));
-            break;
-        default:
-            add_utf8(out, tame(c));
-        }
-    }
-}
 
 /* RFC 8259, 7. */
 static void add_json(struct buf *out, struct str text)
@@ -99,7 +33,7 @@ static void add_json(struct buf *out, struct str text)
         } else if (c < 0x20 || c == 0x7f) {
             buf_printf(out, "\\u%04x", (unsigned)c);
         } else {
-            add_utf8(out, c == UTF8_BAD ? REPLACEMENT : c);
+            html_add_character(out, c == UTF8_BAD ? REPLACEMENT : c);
         }
     }
     buf_add_char(out, '"');
@@ -127,7 +61,7 @@ static void add_html_reference(struct buf *out, struct str name, bool is_folder)
         return;
     buf_add(&copy, (struct str){ out->p + from, out->n - from });
     out->n = from;
-    add_html(out, buf_str(&copy));
+    html_add(out, buf_str(&copy));
     buf_fini(&copy);
 }
 
@@ -312,7 +246,7 @@ static void add_crumbs(struct buf *out, struct str path)
             buf_add(out, STR("\">"));
         }
         buf_add(out, STR("<bdi>"));
-        add_html(out, name);
+        html_add(out, name);
         buf_add(out, depth > 1 ? STR("</bdi></a>") : STR("</bdi>"));
     }
     buf_add(out, STR("</h1>\n"));
@@ -366,7 +300,7 @@ static void begin_html(struct listing_page *page)
 
     buf_add(out, html_top);
     buf_add(out, STR("<title>"));
-    add_html(out, page->path);
+    html_add(out, page->path);
     buf_add(out, STR("</title>\n"));
     buf_add(out, html_style);
     buf_add(out, STR("<main>\n"));
@@ -393,7 +327,7 @@ static void add_html_row(struct buf *out, const struct listing_table *table,
     buf_add(out, e->is_folder ? STR("<tr class=\"d\"><td><a href=\"") : STR("<tr><td><a href=\""));
     add_html_reference(out, name, e->is_folder);
     buf_add(out, STR("\"><bdi>"));
-    add_html(out, name);
+    html_add(out, name);
     buf_add(out, STR("</bdi></a></td><td"));
     if (e->is_folder) {
         buf_add_char(out, '>');

@@ -81,9 +81,9 @@ static void freeze(pid_t pid)
 
 Test(control, answers_every_verb_as_json)
 {
-    static const char *const verbs[] = { "reload",        "reopen",          "status",
-                                         "workers",       "connections",     "log level",
-                                         "set workers 3", "log level error", "purge /" };
+    static const char *const verbs[] = { "reload",          "reopen",    "status",  "workers",
+                                         "connections",     "log level", "metrics", "set workers 3",
+                                         "log level error", "purge /" };
     struct server s;
     struct buf answer;
 
@@ -102,6 +102,27 @@ Test(control, answers_every_verb_as_json)
     expect_at(&answer, "lines.0", "\"stopped\"");
     buf_fini(&answer);
     cr_expect_eq(server_wait_exit(&s, DEADLINE_MS), 0);
+    server_close(&s);
+}
+
+Test(control, metrics_are_what_the_status_page_says)
+{
+    struct server s;
+    struct buf answer;
+
+    server_open(&s);
+    server_start(&s, "");
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(fetch_status(&s, "/"), 200);
+    expect_answer(&s, "metrics", "ok # HELP remuda_");
+    expect_answer(&s, "metrics",
+                  "\nremuda_http_requests_total{site=\"*\",route=\"/\",code=\"2xx\"} 3\n");
+    answer = ask_json(&s, "metrics");
+    expect_at(&answer, "metrics.sites.0.routes.0.requests", "3");
+    buf_fini(&answer);
+    server_verb(&s, "metrics", &answer);
+    cr_expect(str_starts(buf_str(&answer), STR("# HELP remuda_build_info ")), "without the \"ok\"");
+    buf_fini(&answer);
     server_close(&s);
 }
 

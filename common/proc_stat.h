@@ -2,8 +2,8 @@
  * proc_stat - what the kernel says of a process in /proc: CPU time and memory. Cheap: two short
  * files, no walk through its pages.
  */
-#ifndef MASTER_PROC_STAT_H
-#define MASTER_PROC_STAT_H
+#ifndef COMMON_PROC_STAT_H
+#define COMMON_PROC_STAT_H
 
 #include <stdbool.h>
 #include <stdint.h>

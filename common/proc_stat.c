@@ -1,4 +1,4 @@
-#include "master/proc_stat.h"
+#include "common/proc_stat.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "master/proc_stat.h"
+#include "common/proc_stat.h"
 
 #include <criterion/criterion.h>
 #include <unistd.h>
