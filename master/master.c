@@ -260,7 +260,7 @@ static bool load(struct master *m, const struct args *args, struct buf *errors)
 {
     if (!source_init(&m->now.source, args, errors))
         return false;
-    m->now.config = source_load(&m->now.source, errors);
+    m->now.config = source_load(&m->now.source, NULL, errors);
     if (m->now.config == NULL)
         return false;
     m->start_config = source_parse(&m->now.source, errors);
