@@ -246,7 +246,8 @@ struct config {
     enum real_ip_header real_ip_header;
 
     /* logs */
-    char *error_log; /* absolute path; NULL: stderr */
+    char *error_log;           /* absolute path; NULL: stderr */
+    unsigned error_log_format; /* enum log_layout */
     enum log_level log_level;
     struct access_log_config *access_logs; /* distinct; scope.access_log points here; owned */
     size_t access_log_count;

@@ -72,6 +72,9 @@ const struct setting settings[] = {
 
     { "error_log", SET_PATH, SERVER(error_log), "stderr", .none = "stderr", .heading = "logs",
       .example = "/var/log/remuda/error.log", .help = "where errors and notices go" },
+    { "error_log_format", SET_WORD, SERVER(error_log_format), "text", .words = { "text", "json" },
+      .help = "text: nginx's layout; json: an object a line, with the client, the request and its "
+              "id where a request is what the line is about" },
     { "log_level", SET_LOG_LEVEL, SERVER(log_level), "notice",
       .help = "what the error log tells: this level and all before it" },
     { "access_log_buffer", SET_SIZE, SERVER(access_log_buffer_bytes), "64KiB", .max = 16 * MIB,

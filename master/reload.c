@@ -245,6 +245,7 @@ static void switch_generation(struct master *m)
     master_tell_shared(m);
     log_set_fd(m->now.logs.fds[0]);
     log_set_level(master_log_level(m));
+    log_set_layout((enum log_layout)m->now.config->error_log_format);
     log_writer_set_room(m->now.config->log_queue_bytes);
     if (m->is_daemon)
         master_redirect(m);
