@@ -11,6 +11,7 @@
 
 enum {
     TEXT_MOST = 2048,
+    ID_MOST = 160,
     FIELD_MOST = 512, /* of a request's texts in JSON, before they are escaped */
     JSON_FIXED_MOST = 512,
     LINE_MOST = JSON_PUT_MOST * (TEXT_MOST + 4 * FIELD_MOST) + JSON_FIXED_MOST,
@@ -95,12 +96,25 @@ static void defuse(char *text, size_t n)
             text[i] = '?';
 }
 
+/* ", id: ..." behind the text; its length, 0 for none. The id is the worker's to have judged. */
+static size_t format_id(char text[ID_MOST])
+{
+    struct log_about about = { .request_id = STR_NONE };
+
+    if (state.about == NULL || !state.about(&about) || about.request_id.p == NULL)
+        return 0;
+    if (about.request_id.n > ID_MOST - sizeof(", id: "))
+        about.request_id.n = ID_MOST - sizeof(", id: ");
+    return (size_t)snprintf(text, ID_MOST, ", id: %.*s", STR_ARG(about.request_id));
+}
+
 static size_t format_text(char *line, enum log_level level, const char *format, va_list args)
 {
     struct tm tm;
     time_t now = time(NULL);
     int saved_errno = errno;
-    size_t n;
+    char id[ID_MOST];
+    size_t id_n = format_id(id), n;
     int more;
 
     localtime_r(&now, &tm);
@@ -108,14 +122,16 @@ static size_t format_text(char *line, enum log_level level, const char *format, 
     n += (size_t)snprintf(line + n, TEXT_MOST - n, " [%s] %d#%u: ", log_level_names[level],
                           (int)getpid(), state.slot);
     errno = saved_errno; /* for %m */
-    more = vsnprintf(line + n, TEXT_MOST - n - 1, format, args);
+    more = vsnprintf(line + n, TEXT_MOST - n - id_n - 1, format, args);
     if (more > 0) {
-        size_t room = TEXT_MOST - n - 2;
+        size_t room = TEXT_MOST - n - id_n - 2;
         size_t text_n = (size_t)more < room ? (size_t)more : room;
 
         defuse(line + n, text_n);
         n += text_n;
     }
+    memcpy(line + n, id, id_n);
+    n += id_n;
     line[n++] = '\n';
     return n;
 }
@@ -163,6 +179,7 @@ static size_t format_json(char *line, enum log_level level, const char *format, 
         add_cut(&out, "client", about.client);
         add_cut(&out, "request", about.request);
         add_cut(&out, "host", about.host);
+        add_cut(&out, "request_id", about.request_id);
     }
     json_close(&out, '}');
     buf_add_char(&out, '\n');

@@ -38,11 +38,12 @@ void log_set_level(enum log_level level);
 void log_set_layout(enum log_layout layout);
 
 /*
- * Where a request is being driven: what JSON lines tell beside. Views that outlive the line; p NULL: not
+ * Where a request is being driven: what lines tell beside, all of it in JSON. Views that outlive the line; p NULL: not
  * known. `fill` returns false for nothing. NULL: there is never any.
  */
 struct log_about {
     struct str client, request, host;
+    struct str request_id; /* told in text lines too */
 };
 void log_set_about(bool (*fill)(struct log_about *about));
 

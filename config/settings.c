@@ -236,6 +236,10 @@ const struct setting settings[] = {
       .words = { "off", "basic" },
       .help = "basic: X-Content-Type-Options: nosniff, X-Frame-Options: SAMEORIGIN, and "
               "Referrer-Policy: strict-origin-when-cross-origin with every answer" },
+    { "request_id", SET_WORD, EVERY(request_id), "off", .words = { "off", "on", "trusted", "any" },
+      .help = "X-Request-ID with every answer, for logs: on: made here; trusted: the one that "
+              "trusted_proxies sent, if it is 1 to 128 letters, digits and ._~+/=-, else made "
+              "here; any: the same from everybody" },
     { "headers", SET_GROUP, EVERY(headers_set), .none = "off", .group = SCOPE_HEADERS,
       .example = "{set: {X-Frame-Options: DENY}, remove: [X-Old]}",
       .help =

@@ -585,6 +585,7 @@ static bool tell_about(struct log_about *about)
     if (x != NULL) {
         about->request = x->req.line;
         about->host = x->req.host;
+        about->request_id = x->request_id;
     }
     return true;
 }
@@ -635,7 +636,8 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     ticks_init(&w->ticks);
     w->turn_ns = ticks_now(&w->ticks);
     atomic_store(&w->counters->heartbeat_ms, w->clock.now_ms); /* not our predecessor's */
-    if (w->offload != NULL && w->background != NULL && w->passwords != NULL && w->auth != NULL)
+    if (request_ids_init(&w->ids) == 0 && w->offload != NULL && w->background != NULL &&
+        w->passwords != NULL && w->auth != NULL)
         gen = generation_new(heritage->bundle, w->shared, w->counters, &why);
     else
         why = xasprintf("eventfd, getrandom: %s", strerror(errno));

@@ -171,7 +171,14 @@ Test(log, loses_the_line_when_the_file_cannot_be_written)
 
 static bool tell_about(struct log_about *about)
 {
-    *about = (struct log_about){ STR("192.0.2.1"), STR("GET /\"\\\x01 HTTP/1.1"), STR_NONE };
+    *about =
+        (struct log_about){ STR("192.0.2.1"), STR("GET /\"\\\x01 HTTP/1.1"), STR_NONE, STR_NONE };
+    return true;
+}
+
+static bool tell_id(struct log_about *about)
+{
+    *about = (struct log_about){ .request_id = STR("00ff") };
     return true;
 }
 
@@ -194,6 +201,8 @@ static void expect_layout(const char *line, const char *pattern)
 
 Test(log, writes_an_object_a_line)
 {
+    const char *line;
+
     log_init(LOG_NOTICE, 2);
     log_set_layout(LOG_AS_JSON);
     errno = ENOENT;
@@ -205,6 +214,17 @@ Test(log, writes_an_object_a_line)
     log_notice("x");
     expect_layout(logged(), "\"message\":\"x\",\"client\":\"192\\.0\\.2\\.1\",\"request\":\"GET "
                             "/\\\\\"\\\\\\\\\\\\u0001 HTTP/1\\.1\"\\}\n$");
+    log_set_layout(LOG_AS_TEXT);
+    log_notice("x");
+    line = logged();
+    cr_expect_not_null(strstr(line, "#2: x\n"), "no id, no word of it: %s", line);
+    log_set_about(tell_id);
+    log_notice("x");
+    line = logged();
+    cr_expect_not_null(strstr(line, ": x, id: 00ff\n"), "%s", line);
+    log_set_layout(LOG_AS_JSON);
+    log_notice("x");
+    expect_layout(logged(), "\"message\":\"x\",\"request_id\":\"00ff\"\\}\n$");
     log_set_about(tell_nothing);
     log_notice("x");
     expect_layout(logged(), "\"message\":\"x\"\\}\n$");
@@ -218,6 +238,7 @@ static bool tell_much(struct log_about *about)
 
     memset(text, 1, sizeof(text));
     *about = (struct log_about){ { text, sizeof(text) },
+                                 { text, sizeof(text) },
                                  { text, sizeof(text) },
                                  { text, sizeof(text) } };
     return true;
