@@ -6,9 +6,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/log_writer.h"
 
-enum { LINE_MAX_BYTES = 2048, LAST_WORDS_MS = 1000 };
+enum {
+    TEXT_MOST = 2048,
+    ID_MOST = 160,
+    FIELD_MOST = 512, /* of a request's texts in JSON, before they are escaped */
+    JSON_FIXED_MOST = 512,
+    LINE_MOST = JSON_PUT_MOST * (TEXT_MOST + 4 * FIELD_MOST) + JSON_FIXED_MOST,
+    LAST_WORDS_MS = 1000,
+};
 
 const char *const log_level_names[] = {
     [LOG_CRIT] = "crit", [LOG_ERROR] = "error", [LOG_WARN] = "warn",    [LOG_NOTICE] = "notice",
@@ -20,7 +28,9 @@ static struct {
     unsigned slot;
     int fd;
     bool is_deferred;
-} state = { LOG_NOTICE, 0, STDERR_FILENO, false };
+    enum log_layout layout;
+    bool (*about)(struct log_about *about);
+} state = { .level = LOG_NOTICE, .fd = STDERR_FILENO };
 
 bool log_level_parse(struct str name, enum log_level *level)
 {
@@ -41,6 +51,16 @@ void log_init(enum log_level level, unsigned slot)
 void log_set_level(enum log_level level)
 {
     state.level = level;
+}
+
+void log_set_layout(enum log_layout layout)
+{
+    state.layout = layout;
+}
+
+void log_set_about(bool (*fill)(struct log_about *about))
+{
+    state.about = fill;
 }
 
 void log_set_fd(int fd)
@@ -76,38 +96,109 @@ static void defuse(char *text, size_t n)
             text[i] = '?';
 }
 
-/* The line, cut to fit, with its line feed; the length. */
-static size_t format_line(char line[LINE_MAX_BYTES], enum log_level level, const char *format,
-                          va_list args)
+/* ", id: ..." behind the text; its length, 0 for none. The id is the worker's to have judged. */
+static size_t format_id(char text[ID_MOST])
+{
+    struct log_about about = { .request_id = STR_NONE };
+
+    if (state.about == NULL || !state.about(&about) || about.request_id.p == NULL)
+        return 0;
+    if (about.request_id.n > ID_MOST - sizeof(", id: "))
+        about.request_id.n = ID_MOST - sizeof(", id: ");
+    return (size_t)snprintf(text, ID_MOST, ", id: %.*s", STR_ARG(about.request_id));
+}
+
+static size_t format_text(char *line, enum log_level level, const char *format, va_list args)
 {
     struct tm tm;
     time_t now = time(NULL);
     int saved_errno = errno;
-    size_t n;
+    char id[ID_MOST];
+    size_t id_n = format_id(id), n;
     int more;
 
     localtime_r(&now, &tm);
-    n = strftime(line, LINE_MAX_BYTES, "%Y/%m/%d %H:%M:%S", &tm);
-    n += (size_t)snprintf(line + n, LINE_MAX_BYTES - n, " [%s] %d#%u: ", log_level_names[level],
+    n = strftime(line, TEXT_MOST, "%Y/%m/%d %H:%M:%S", &tm);
+    n += (size_t)snprintf(line + n, TEXT_MOST - n, " [%s] %d#%u: ", log_level_names[level],
                           (int)getpid(), state.slot);
     errno = saved_errno; /* for %m */
-    more = vsnprintf(line + n, LINE_MAX_BYTES - n - 1, format, args);
+    more = vsnprintf(line + n, TEXT_MOST - n - id_n - 1, format, args);
     if (more > 0) {
-        size_t room = LINE_MAX_BYTES - n - 2;
+        size_t room = TEXT_MOST - n - id_n - 2;
         size_t text_n = (size_t)more < room ? (size_t)more : room;
 
         defuse(line + n, text_n);
         n += text_n;
     }
+    memcpy(line + n, id, id_n);
+    n += id_n;
     line[n++] = '\n';
     return n;
+}
+
+/* 2026-11-21T20:58:24.118+00:00 */
+static void add_time(struct buf *out)
+{
+    struct timespec now;
+    struct tm tm;
+    char text[48], zone[8];
+    size_t n;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &tm);
+    n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    strftime(zone, sizeof(zone), "%z", &tm); /* +hhmm */
+    snprintf(text + n, sizeof(text) - n, ".%03ld%.3s:%.2s", now.tv_nsec / 1000000, zone, zone + 3);
+    json_add_text(out, "time", str_of(text));
+}
+
+static void add_cut(struct buf *out, const char *name, struct str text)
+{
+    if (text.p == NULL)
+        return;
+    if (text.n > FIELD_MOST)
+        text.n = FIELD_MOST;
+    json_add_text(out, name, text);
+}
+
+/* Without a heap: it may be its end that is told. `line` has the room for all fields at their longest. */
+static size_t format_json(char *line, enum log_level level, const char *format, va_list args)
+{
+    struct buf out = { line, 0, LINE_MOST };
+    struct log_about about = { .client = STR_NONE };
+    char message[TEXT_MOST];
+    int n = vsnprintf(message, sizeof(message), format, args);
+
+    json_open(&out, '{');
+    add_time(&out);
+    json_add_text(&out, "level", str_of(log_level_names[level]));
+    json_add_u64(&out, "pid", (uint64_t)getpid());
+    json_add_u64(&out, "worker", state.slot);
+    json_add_text(&out, "message", n >= 0 ? str_of(message) : STR(""));
+    if (state.about != NULL && state.about(&about)) {
+        add_cut(&out, "client", about.client);
+        add_cut(&out, "request", about.request);
+        add_cut(&out, "host", about.host);
+        add_cut(&out, "request_id", about.request_id);
+    }
+    json_close(&out, '}');
+    buf_add_char(&out, '\n');
+    return out.n;
+}
+
+/* The line, cut to fit, with its line feed; the length. */
+static size_t format_line(char line[LINE_MOST], enum log_level level, const char *format,
+                          va_list args)
+{
+    return state.layout == LOG_AS_JSON ? format_json(line, level, format, args)
+                                       : format_text(line, level, format, args);
 }
 
 static void tell(uint64_t count, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void tell(uint64_t count, const char *format, ...)
 {
-    char line[LINE_MAX_BYTES];
+    char line[LINE_MOST];
     va_list args;
     size_t n;
 
@@ -135,7 +226,7 @@ static void write_now(enum log_level level, const char *line, size_t n)
 
 void log_vline(enum log_level level, const char *format, va_list args)
 {
-    char line[LINE_MAX_BYTES];
+    char line[LINE_MOST];
     int saved_errno = errno;
     size_t n;
 

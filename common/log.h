@@ -7,6 +7,10 @@
  * for its error log read ours. One descriptor for a process, stderr until log_set_fd(). A line is
  * in one write(2), so lines of several processes do not mix. Log once, where the decision is made.
  *
+ * In JSON it is an object a line, whatever bytes are in it (log_set_layout()):
+ *
+ *     {"time":"2026-11-21T20:58:24.118+00:00","level":"notice","pid":4242,"worker":1,"message":"..."}
+ *
  * A server defers its lines (log_writer.h): a stalled disk must not hold it up. Lines that are lost
  * are counted, and the next one that is written is preceded by one that says how many.
  */
@@ -20,6 +24,8 @@
 
 enum log_level { LOG_CRIT, LOG_ERROR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
 
+enum log_layout { LOG_AS_TEXT, LOG_AS_JSON };
+
 /* "crit" "error" "warn" "notice" "info" "debug", indexed by enum log_level; ends with NULL. */
 extern const char *const log_level_names[];
 
@@ -29,6 +35,18 @@ bool log_level_parse(struct str name, enum log_level *level);
 /* Lines above `level` are dropped. `slot` is the worker's slot counted from 1, 0 in the master. */
 void log_init(enum log_level level, unsigned slot);
 void log_set_level(enum log_level level);
+void log_set_layout(enum log_layout layout);
+
+/*
+ * Where a request is being driven: what lines tell beside, all of it in JSON. Views that outlive the line; p NULL: not
+ * known. `fill` returns false for nothing. NULL: there is never any.
+ */
+struct log_about {
+    struct str client, request, host;
+    struct str request_id; /* told in text lines too */
+};
+void log_set_about(bool (*fill)(struct log_about *about));
+
 /* Borrows `fd`: close it by log_writer_close(). */
 void log_set_fd(int fd);
 int log_fd(void);

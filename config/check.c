@@ -16,7 +16,7 @@
     } while (0)
 
 struct check {
-    const struct config *config;
+    const struct config *config, *running;
     struct config_errors *errors;
 };
 
@@ -53,6 +53,25 @@ static void check_parent(struct check *c, const struct config_places *places, co
     else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         FAIL(c, places, setting, "%s %s: a folder, not a file", setting, path);
     free(folder);
+}
+
+static bool is_open(const struct config *running, const char *path)
+{
+    if (running == NULL || path == NULL)
+        return false;
+    if (running->error_log != NULL && strcmp(running->error_log, path) == 0)
+        return true;
+    for (size_t i = 0; i < running->access_log_count; i++)
+        if (running->access_logs[i].path != NULL && strcmp(running->access_logs[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+static void check_log(struct check *c, const struct config_places *places, const char *setting,
+                      const char *path)
+{
+    if (!is_open(c->running, path))
+        check_parent(c, places, setting, path);
 }
 
 static bool is_number(const char *text)
@@ -96,16 +115,16 @@ static void check_scope(struct check *c, const struct scope *scope)
     check_folder(c, scope);
     check_users(c, scope);
     if (scope->access_log != ACCESS_LOG_OFF)
-        check_parent(c, scope->places, "access_log",
-                     c->config->access_logs[scope->access_log].path);
+        check_log(c, scope->places, "access_log", c->config->access_logs[scope->access_log].path);
 }
 
-void config_check(const struct config *config, struct config_errors *errors)
+void config_check(const struct config *config, const struct config *running,
+                  struct config_errors *errors)
 {
-    struct check c = { config, errors };
+    struct check c = { config, running, errors };
 
     check_accounts(&c);
-    check_parent(&c, config->places, "error_log", config->error_log);
+    check_log(&c, config->places, "error_log", config->error_log);
     if (!config->is_control_socket_default)
         check_parent(&c, config->places, "control_socket", config->control_socket);
     for (size_t i = 0; i < config->site_count; i++)

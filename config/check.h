@@ -10,7 +10,11 @@
 #include "config/config.h"
 #include "config/errors.h"
 
-/* Adds an error for each thing that is missing. */
-void config_check(const struct config *config, struct config_errors *errors);
+/*
+ * Adds an error for each thing that is missing. `running`: a config whose logs are open, and not looked
+ * at again, for their disk may not answer; NULL: none.
+ */
+void config_check(const struct config *config, const struct config *running,
+                  struct config_errors *errors);
 
 #endif

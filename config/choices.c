@@ -39,7 +39,8 @@ static void read_word(struct value_reader *r, const struct setting *row,
 {
     struct str text = item->value->text;
 
-    for (unsigned i = 0; is_scalar(item->value) && i < SETTING_WORDS; i++) {
+    for (unsigned i = 0; is_scalar(item->value) && i < SETTING_WORDS && row->words[i] != NULL;
+         i++) {
         struct str word = str_of(row->words[i]);
 
         if (str_eq_case(text, word) || (str_eq(word, STR("off")) && is_off(text)) ||

@@ -121,6 +121,14 @@ struct access_log_config {
     unsigned share;        /* of LOG_SHARE_ALL */
 };
 
+/* Where the id of a request comes from; what is not taken is made here. */
+enum request_id_source {
+    REQUEST_ID_OFF,
+    REQUEST_ID_ON,      /* from nowhere */
+    REQUEST_ID_TRUSTED, /* from trusted_proxies */
+    REQUEST_ID_ANY,     /* from whoever sends one */
+};
+
 /* What a server, a site and a route can all set; a route's copy is complete after inheritance. */
 struct scope {
     char *root;  /* docroot: the whole request path is looked up below it; absolute;
@@ -141,6 +149,7 @@ struct scope {
     struct words compress_types; /* media types, with at most one '*' each */
     uint64_t compress_min_bytes, compress_max_bytes;
     unsigned max_ranges; /* of one request; more are answered whole; 0: Range is ignored */
+    unsigned request_id; /* enum request_id_source */
     int access_log;      /* index into config->access_logs, or ACCESS_LOG_OFF */
     uint64_t client_max_body_bytes; /* a larger request body is answered 413; 0: no limit */
     struct error_page *error_pages;
@@ -246,7 +255,8 @@ struct config {
     enum real_ip_header real_ip_header;
 
     /* logs */
-    char *error_log; /* absolute path; NULL: stderr */
+    char *error_log;           /* absolute path; NULL: stderr */
+    unsigned error_log_format; /* enum log_layout */
     enum log_level log_level;
     struct access_log_config *access_logs; /* distinct; scope.access_log points here; owned */
     size_t access_log_count;

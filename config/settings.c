@@ -72,6 +72,9 @@ const struct setting settings[] = {
 
     { "error_log", SET_PATH, SERVER(error_log), "stderr", .none = "stderr", .heading = "logs",
       .example = "/var/log/remuda/error.log", .help = "where errors and notices go" },
+    { "error_log_format", SET_WORD, SERVER(error_log_format), "text", .words = { "text", "json" },
+      .help = "text: nginx's layout; json: an object a line, with the client, the request and its "
+              "id where a request is what the line is about" },
     { "log_level", SET_LOG_LEVEL, SERVER(log_level), "notice",
       .help = "what the error log tells: this level and all before it" },
     { "access_log_buffer", SET_SIZE, SERVER(access_log_buffer_bytes), "64KiB", .max = 16 * MIB,
@@ -233,6 +236,10 @@ const struct setting settings[] = {
       .words = { "off", "basic" },
       .help = "basic: X-Content-Type-Options: nosniff, X-Frame-Options: SAMEORIGIN, and "
               "Referrer-Policy: strict-origin-when-cross-origin with every answer" },
+    { "request_id", SET_WORD, EVERY(request_id), "off", .words = { "off", "on", "trusted", "any" },
+      .help = "X-Request-ID with every answer, for logs: on: made here; trusted: the one that "
+              "trusted_proxies sent, if it is 1 to 128 letters, digits and ._~+/=-, else made "
+              "here; any: the same from everybody" },
     { "headers", SET_GROUP, EVERY(headers_set), .none = "off", .group = SCOPE_HEADERS,
       .example = "{set: {X-Frame-Options: DENY}, remove: [X-Old]}",
       .help =

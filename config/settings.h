@@ -62,7 +62,7 @@ enum setting_scope {
     SCOPE_INHERITED = SCOPE_SERVER | SCOPE_SITE | SCOPE_ROUTE,
 };
 
-enum { SETTING_WORDS = 3 };
+enum { SETTING_WORDS = 4 };
 
 /* NULL: good; else what would be right. */
 typedef const char *setting_check(struct str text);

@@ -65,7 +65,7 @@ enum exit_code explain_command(const struct args *args)
 
     log_init(LOG_WARN, 0);
     if (source_init(&source, args, &errors))
-        config = source_load(&source, &errors);
+        config = source_load(&source, NULL, &errors);
     if (config == NULL)
         fputs(buf_cstr(&errors), stderr);
     else

@@ -30,7 +30,7 @@ static int check_config(const struct args *args)
 
     if (source_init(&source, args, &errors))
         config = args->action == ACTION_DUMP ? source_parse(&source, &errors)
-                                             : source_load(&source, &errors);
+                                             : source_load(&source, NULL, &errors);
     if (config == NULL)
         fputs(buf_cstr(&errors), stderr);
     else if (args->action == ACTION_DUMP)

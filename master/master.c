@@ -260,7 +260,7 @@ static bool load(struct master *m, const struct args *args, struct buf *errors)
 {
     if (!source_init(&m->now.source, args, errors))
         return false;
-    m->now.config = source_load(&m->now.source, errors);
+    m->now.config = source_load(&m->now.source, NULL, errors);
     if (m->now.config == NULL)
         return false;
     m->start_config = source_parse(&m->now.source, errors);
@@ -364,6 +364,7 @@ static bool open_all(struct master *m, struct buf *errors)
     if (!logs_open(&m->now.logs, m->now.config, m->is_daemon, &m->upgrade.handoff, errors))
         return false;
     log_set_fd(m->now.logs.fds[0]);
+    log_set_layout((enum log_layout)m->now.config->error_log_format);
     if (m->is_daemon && m->now.config->error_log == NULL)
         fputs("remuda: warning: a daemon has no stderr: set error_log to see what it says\n",
               stderr);

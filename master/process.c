@@ -17,7 +17,10 @@
 #include "master/trace.h"
 #include "worker/worker.h"
 
-enum { STOP_LIMIT_MS = 5000 };
+enum {
+    STOP_LIMIT_MS = 5000,
+    KILL_LIMIT_MS = 2000, /* longer than that it hangs in the kernel, on a disk for one */
+};
 
 static void on_message(struct process *p, struct message *m)
 {
@@ -86,8 +89,15 @@ static void on_kill_limit(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct process *p = w->data;
 
+    if (p->is_killed) {
+        supervise_leave_behind(p);
+        return;
+    }
     log_warn("worker %u (pid %d) did not end in time: killed", p->slot + 1, (int)p->pid);
+    p->is_killed = true;
     process_kill(p);
+    if (!p->master->is_single)
+        start_kill_limit(p, KILL_LIMIT_MS);
 }
 
 /* The first that no process has. They are more than workers, but heirs may be many. */

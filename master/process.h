@@ -39,6 +39,7 @@ struct process {
     ev_tstamp started_at;
     ev_io channel;                  /* fd -1: the worker closed its end */
     ev_timer kill_limit;            /* active: it must end before */
+    bool is_killed;                 /* for it did not */
     char failure[CHANNEL_TEXT_MAX]; /* why it could not start; "": it did not say */
 };
 

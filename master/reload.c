@@ -57,6 +57,23 @@ static void note_fixed_settings(struct master *m, const struct config *new)
                        notes->n > 0 ? ", " : "takes effect at the next start: ", fixed[i].name);
 }
 
+static bool open_logs(struct master *m)
+{
+    struct transaction *t = &m->transaction;
+    struct buf kept = { 0 };
+    bool is_open = logs_open_again(&t->next.logs, t->next.config, m->is_daemon, &m->now.logs,
+                                   &t->errors, &kept);
+    struct str rest = buf_str(&kept);
+
+    while (rest.n > 0) {
+        struct str line = str_cut(&rest, '\n');
+
+        log_warn("reload: %.*s", STR_ARG(line));
+    }
+    buf_fini(&kept);
+    return is_open;
+}
+
 /* An operator's number of workers holds until now, and no config says so. */
 static void note_changes(struct master *m, const struct edition *next)
 {
@@ -80,7 +97,7 @@ static bool load_next(struct master *m)
     } else if (!source_again(&next->source, &m->now.source, &t->errors)) {
         return false;
     }
-    next->config = source_load(&next->source, &t->errors);
+    next->config = source_load(&next->source, m->now.config, &t->errors);
     if (next->config == NULL)
         return false;
     if (!prepare_setup(m, next->config))
@@ -100,7 +117,7 @@ static bool open_next(struct master *m)
 
     if (!load_next(m))
         return false;
-    if (!logs_open(&next->logs, next->config, m->is_daemon, NULL, &t->errors))
+    if (!open_logs(m))
         return false;
     slot_count = supervise_slots_of(m, next);
     /* No patience: waiting for a port would keep the master from everything else. */
@@ -177,7 +194,7 @@ static bool check_next(struct master *m)
 {
     struct transaction *t = &m->transaction;
 
-    if (!load_next(m) || !logs_check(t->next.config, &t->errors) ||
+    if (!load_next(m) || !logs_check(t->next.config, &m->now.logs, &t->errors) ||
         !listen_table_prepare(&m->listeners, t->next.config, supervise_slots_of(m, &t->next), 0,
                               &t->errors))
         return false;
@@ -228,6 +245,7 @@ static void switch_generation(struct master *m)
     master_tell_shared(m);
     log_set_fd(m->now.logs.fds[0]);
     log_set_level(master_log_level(m));
+    log_set_layout((enum log_layout)m->now.config->error_log_format);
     log_writer_set_room(m->now.config->log_queue_bytes);
     if (m->is_daemon)
         master_redirect(m);

@@ -11,7 +11,9 @@ void reopen_begin(struct master *m)
     struct message reopen = { .type = MESSAGE_REOPEN, .generation = m->now.number };
     struct logs fresh;
 
-    if (!logs_open(&fresh, m->now.config, m->is_daemon, NULL, &t->errors)) {
+    /* What stays as it was is an error in the end, for whoever is about to compress the file. */
+    if (!logs_open_again(&fresh, m->now.config, m->is_daemon, &m->now.logs, &t->errors,
+                         &t->errors)) {
         transaction_end(m, false, buf_cstr(&t->errors));
         return;
     }

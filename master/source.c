@@ -122,13 +122,14 @@ void source_fini(struct source *s)
     buf_fini(&s->text);
 }
 
-static struct config *parse(const struct source *s, bool is_checked, struct buf *errors)
+static struct config *parse(const struct source *s, bool is_checked, const struct config *running,
+                            struct buf *errors)
 {
     struct config_errors found = { 0 };
     struct config *config = config_parse(buf_str(&s->text), s->path, &found);
 
     if (config != NULL && is_checked)
-        config_check(config, &found);
+        config_check(config, running, &found);
     if (found.count > 0) {
         buf_printf(errors, "%s", config_errors_text(&found));
         config_free(&config);
@@ -139,12 +140,12 @@ static struct config *parse(const struct source *s, bool is_checked, struct buf 
 
 struct config *source_parse(const struct source *s, struct buf *errors)
 {
-    return parse(s, false, errors);
+    return parse(s, false, NULL, errors);
 }
 
-struct config *source_load(const struct source *s, struct buf *errors)
+struct config *source_load(const struct source *s, const struct config *running, struct buf *errors)
 {
-    return parse(s, true, errors);
+    return parse(s, true, running, errors);
 }
 
 const char *source_name(const struct source *s)

@@ -28,8 +28,9 @@ void source_fini(struct source *s);
 /* NULL: `errors` has all that is wrong, with excerpts. */
 struct config *source_parse(const struct source *s, struct buf *errors);
 
-/* The same, and what it names (folders, accounts) must be there. */
-struct config *source_load(const struct source *s, struct buf *errors);
+/* The same, and what it names (folders, accounts) must be there. `running`: see config_check(). */
+struct config *source_load(const struct source *s, const struct config *running,
+                           struct buf *errors);
 
 /* For messages: the path, or "command line". */
 const char *source_name(const struct source *s);

@@ -305,6 +305,20 @@ static struct process *find_process(struct master *m, pid_t pid)
     return NULL;
 }
 
+void supervise_leave_behind(struct process *p)
+{
+    struct master *m = p->master;
+
+    if (m->phase <= PHASE_RUNNING) {
+        log_error("worker %u (pid %d) hangs in the kernel", p->slot + 1, (int)p->pid);
+        return;
+    }
+    log_error("worker %u (pid %d) hangs in the kernel and is left behind", p->slot + 1,
+              (int)p->pid);
+    process_free(p, m->loop);
+    master_end_if_done(m);
+}
+
 void supervise_reap(struct master *m)
 {
     int status;

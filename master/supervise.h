@@ -38,6 +38,12 @@ void supervise_drain(struct master *m);
 /* The end: no more starts, and every process is told to go. */
 void supervise_end(struct master *m, bool is_fast);
 
+/*
+ * A killed process that does not end hangs in the kernel, in a write to a disk that does not answer for
+ * one. A server that ends does so without it.
+ */
+void supervise_leave_behind(struct process *p);
+
 /* SIGCHLD: takes every process that has ended. */
 void supervise_reap(struct master *m);
 

@@ -134,7 +134,7 @@ static void write_table(struct master *m, struct handoff *h, int line, int err)
     handoff_add(h, "shared", m->shared_fd, "%u", m->bank == shared_bank(m->shared, 0) ? 0u : 1u);
     if (m->pid_file.fd >= 0)
         handoff_add(h, "pid_file", m->pid_file.fd, "%s", m->pid_file.path);
-    logs_hand_over(&m->now.logs, m->now.config, h);
+    logs_hand_over(&m->now.logs, h);
     control_hand_over(&m->control, h);
     inherited_write(&m->listeners, h);
 }

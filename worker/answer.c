@@ -8,6 +8,7 @@
 #include "worker/generation.h"
 #include "worker/headers.h"
 #include "worker/path.h"
+#include "worker/request_id.h"
 #include "worker/rewrite.h"
 
 /* Sets x->route. 0: go on; else the status that the request is answered with. */
@@ -62,6 +63,7 @@ void exchange_answer(struct exchange *x)
 
     if (x->gen->config->trusted_proxies.count > 0)
         access_find_client(x);
+    request_id_give(x, true);
     if (status != 0)
         exchange_error(x, status);
     else if (x->route->access != NULL && !access_admits(x))

@@ -6,10 +6,12 @@
 #include "common/put.h"
 #include "common/xmalloc.h"
 #include "worker/encoding.h"
+#include "worker/request_id.h"
 
 enum {
-    FIXED_MOST = 512, /* status line and the fields that the composer writes itself */
-    FIELD_EXTRA = 4,  /* ": " and CRLF */
+    FIXED_MOST =
+        512 + REQUEST_ID_MOST, /* status line and the fields that the composer writes itself */
+    FIELD_EXTRA = 4,           /* ": " and CRLF */
 };
 
 #define STATUS_OK "HTTP/1.1 200 OK\r\nDate: "
@@ -150,6 +152,8 @@ struct composed compose_http1(char *out, struct response *res,
             make_ready(f, out, &c);
     }
     p = out + c.n;
+    if (options->request_id.n > 0 && options->headers->has_request_id)
+        p = put_field(p, STR("X-Request-ID"), options->request_id);
     if (options->connection.n > 0)
         p = put_field(p, STR("Connection"), options->connection);
     p = put_str(p, STR("\r\n"));

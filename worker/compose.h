@@ -17,6 +17,7 @@ struct compose_options {
     const char *date; /* HTTP_DATE_N bytes */
     time_t now;
     const struct headers *headers; /* of the route: Server, and what its settings add */
+    struct str request_id;         /* n 0: none */
     struct str connection;         /* the Connection field's value; n 0: none */
     bool is_chunked;               /* the body comes in chunks: no Content-Length */
     bool has_no_length;            /* the body ends with the connection: neither */

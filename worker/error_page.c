@@ -5,6 +5,7 @@
 
 #include "worker/clock.h"
 #include "worker/generation.h"
+#include "worker/request_id.h"
 
 static const struct error_page *page_for(const struct scope *scope, unsigned status)
 {
@@ -18,8 +19,10 @@ void exchange_error(struct exchange *x, unsigned status)
 {
     const struct error_page *page;
 
-    if (x->route == NULL)
+    if (x->route == NULL) {
         x->route = generation_default_route(x->gen);
+        request_id_give(x, false);
+    }
     page = page_for(&x->route->config->scope, status);
     if (page != NULL && x->route->docroot != NULL) {
         struct lookup found = exchange_find(x, str_of(page->path), NULL);

@@ -34,6 +34,8 @@ struct exchange *exchange_new(struct worker *w)
     x->held = LIMITS_UNCOUNTED;
     x->auth_verdict = AUTH_NONE;
     x->user = STR_NONE;
+    x->ids = &w->ids;
+    x->request_id = STR_NONE;
     x->background = w->background;
     x->passwords = w->passwords;
     x->gen = generation_get(w->gen);

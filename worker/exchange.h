@@ -26,6 +26,7 @@ struct http1_chunked;
 struct limits;
 struct live_route;
 struct offload;
+struct request_ids;
 struct shared;
 struct shared_slot;
 
@@ -65,6 +66,8 @@ struct exchange {
     uint64_t body_left;                 /* of the request's, BODY_FRAMING_LENGTH */
     struct http1_chunked *chunked;      /* BODY_FRAMING_CHUNKED: in the pool; else NULL */
     uint8_t auth_verdict;               /* enum auth_verdict */
+    struct request_ids *ids;            /* the worker's */
+    struct str request_id;              /* in the pool; p NULL: none */
     struct str user;                    /* who it says it comes from; in the pool; p NULL: nobody */
     void (*next)(struct exchange *x);   /* behind the access stage */
                                         /*

@@ -178,6 +178,8 @@ struct headers *headers_new(const struct scope *scope, const struct words *varie
 
     h->scope = scope;
     h->has_server = scope->has_server_header;
+    h->has_request_id = pairs_find(&scope->headers_set, STR("X-Request-ID")) == NULL &&
+                        !words_have(&scope->headers_remove, STR("X-Request-ID"));
     h->has_cors = scope->cors_origins.count > 0;
     add_lines(&h->text, h, varies);
     h->lines.n = h->text.n;

@@ -28,6 +28,7 @@ struct freshness {
 struct headers {
     bool has_server;
     bool has_cors;
+    bool has_request_id;         /* told, where there is one */
     struct str lines;            /* whole field lines with their CRLF, for every answer */
     const struct scope *scope;   /* borrowed from the config */
     struct freshness *freshness; /* the first that fits; NULL: none */

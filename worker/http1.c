@@ -67,12 +67,12 @@ static void reject_bad(struct conn *c, const struct http1_fault *fault)
 {
     char host[ADDRESS_TEXT_MAX];
 
-    if (log_is_on(LOG_INFO)) {
+    c->close_reason = CLOSE_BAD_REQUEST;
+    reject(c, fault->status);
+    if (log_is_on(LOG_INFO)) { /* now that it may have an id */
         address_format_host(&c->peer.sa, host);
         log_info("%s: %u: %s", host, fault->status, fault->text);
     }
-    c->close_reason = CLOSE_BAD_REQUEST;
-    reject(c, fault->status);
 }
 
 /* ---- READ_HEAD ---- */
@@ -351,6 +351,7 @@ static enum need write_response(struct conn *c)
         .date = w->clock.date,
         .now = w->clock.now,
         .headers = headers,
+        .request_id = x->request_id,
     };
     struct composed composed;
     char *head;

@@ -73,9 +73,10 @@ static bool can_repeat(const struct conn *c)
 {
     const struct exchange *x = c->x;
 
-    return x->is_repeatable && x->gen == c->worker->gen && x->route->access == NULL &&
-           x->gen->config->trusted_proxies.count == 0 && x->req.framing == BODY_FRAMING_NONE &&
-           x->res.source == NULL && x->res.part_count == 0 && c->must_close == !x->req.keep_alive;
+    return x->is_repeatable && x->request_id.p == NULL && x->gen == c->worker->gen &&
+           x->route->access == NULL && x->gen->config->trusted_proxies.count == 0 &&
+           x->req.framing == BODY_FRAMING_NONE && x->res.source == NULL && x->res.part_count == 0 &&
+           c->must_close == !x->req.keep_alive;
 }
 
 void http1_remember(struct conn *c, const char *head, const struct composed *composed,

@@ -17,6 +17,7 @@
 #include "worker/exchange.h"
 #include "worker/handover.h"
 #include "worker/log_losses.h"
+#include "worker/request_id.h"
 #include "worker/questions.h"
 #include "worker/ticks.h"
 #include "worker/tracers.h"
@@ -128,6 +129,7 @@ struct worker {
 
     ev_io file_watch;        /* inotify of the current generation */
     struct basic_auth *auth; /* owned */
+    struct request_ids ids;
     int ledger;              /* in shared->limits */
     struct offload *offload; /* work for the helper thread; owned */
     ev_io offload_io;

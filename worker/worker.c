@@ -239,6 +239,7 @@ static void switch_to(struct worker *w, struct generation *gen, struct bundle *b
     file_cache_set_room(gen->cache, spare_idle, w);
     use_error_log(w, bundle);
     log_set_level(gen->config->log_level);
+    log_set_layout((enum log_layout)gen->config->error_log_format);
     log_writer_set_room(gen->config->log_queue_bytes);
     watch_files(w);
     listeners_update(w, bundle->addresses, bundle->listener_fds, bundle->listener_count);
@@ -579,12 +580,30 @@ static void free_scratch(struct worker *w)
     fd_list_fini(&w->incoming);
 }
 
-/* The one worker of the process, for its last words. */
-static const struct worker *last_words_of;
+/* The one worker of the process, for what its log lines are about, and for its last words. */
+static const struct worker *the_worker;
+
+static bool tell_about(struct log_about *about)
+{
+    static char client[ADDRESS_TEXT_MAX];
+    const struct conn *c = the_worker != NULL ? the_worker->driven : NULL;
+    const struct exchange *x = c != NULL ? c->x : NULL;
+    const struct sockaddr *peer = x != NULL ? x->remote : c != NULL ? &c->peer.sa : NULL;
+
+    if (peer == NULL)
+        return false;
+    about->client = (struct str){ client, address_format_host(peer, client) };
+    if (x != NULL) {
+        about->request = x->req.line;
+        about->host = x->req.host;
+        about->request_id = x->request_id;
+    }
+    return true;
+}
 
 static size_t describe(char *text, size_t room)
 {
-    const struct conn *c = last_words_of != NULL ? last_words_of->driven : NULL;
+    const struct conn *c = the_worker != NULL ? the_worker->driven : NULL;
     struct str line = { "", 0 };
 
     if (c != NULL && c->x != NULL && c->x->req.line.p != NULL)
@@ -627,7 +646,8 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     ticks_init(&w->ticks);
     w->turn_ns = ticks_now(&w->ticks);
     atomic_store(&w->counters->heartbeat_ms, w->clock.now_ms); /* not our predecessor's */
-    if (w->offload != NULL && w->background != NULL && w->passwords != NULL && w->auth != NULL)
+    if (request_ids_init(&w->ids) == 0 && w->offload != NULL && w->background != NULL &&
+        w->passwords != NULL && w->auth != NULL)
         gen = generation_new(heritage->bundle, w->shared, w->counters, &why);
     else
         why = xasprintf("eventfd, getrandom: %s", strerror(errno));
@@ -643,10 +663,10 @@ struct worker *worker_new(struct ev_loop *loop, const struct heritage *heritage)
     }
     w->input = xmalloc(INPUT_BYTES + FLIGHT_HEAD); /* flight_begin() reads beyond what came */
     w->out = out_new(OUT_BYTES, OUT_CHUNKS);
-    if (!w->is_single) {
-        last_words_of = w;
+    the_worker = w;
+    log_set_about(tell_about);
+    if (!w->is_single)
         crash_install(w->slot, describe);
-    }
     start_watchers(w);
     switch_to(w, gen, heritage->bundle);
     if (heritage->log_level >= 0)
@@ -660,7 +680,8 @@ void worker_free(struct worker **wp)
     struct worker *w = *wp;
 
     *wp = NULL;
-    last_words_of = NULL;
+    log_set_about(NULL);
+    the_worker = NULL;
     w->is_quitting = true;
     offload_free(&w->offload); /* before the connections that its jobs point to */
     offload_free(&w->passwords);

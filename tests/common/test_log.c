@@ -168,3 +168,97 @@ Test(log, loses_the_line_when_the_file_cannot_be_written)
     cr_expect_eq(log_fd(), -1);
     log_set_fd(was);
 }
+
+static bool tell_about(struct log_about *about)
+{
+    *about =
+        (struct log_about){ STR("192.0.2.1"), STR("GET /\"\\\x01 HTTP/1.1"), STR_NONE, STR_NONE };
+    return true;
+}
+
+static bool tell_id(struct log_about *about)
+{
+    *about = (struct log_about){ .request_id = STR("00ff") };
+    return true;
+}
+
+static bool tell_nothing(struct log_about *about)
+{
+    return false;
+}
+
+static void expect_layout(const char *line, const char *pattern)
+{
+    regex_t layout;
+
+    cr_assert_eq(regcomp(&layout, pattern, REG_EXTENDED | REG_NOSUB), 0);
+    cr_expect_eq(regexec(&layout, line, 0, NULL, 0), 0, "got \"%s\"", line);
+    regfree(&layout);
+}
+
+#define TIME \
+    "^\\{\"time\":\"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}[+-][0-9]{2}:[0-9]{2}\","
+
+Test(log, writes_an_object_a_line)
+{
+    const char *line;
+
+    log_init(LOG_NOTICE, 2);
+    log_set_layout(LOG_AS_JSON);
+    errno = ENOENT;
+    log_warn("a \"b\"\n%s: %m", "\xff");
+    expect_layout(logged(), TIME "\"level\":\"warn\",\"pid\":[0-9]+,\"worker\":2,"
+                                 "\"message\":\"a \\\\\"b\\\\\"\\\\n\xef\xbf\xbd: No such file or "
+                                 "directory\"\\}\n$");
+    log_set_about(tell_about);
+    log_notice("x");
+    expect_layout(logged(), "\"message\":\"x\",\"client\":\"192\\.0\\.2\\.1\",\"request\":\"GET "
+                            "/\\\\\"\\\\\\\\\\\\u0001 HTTP/1\\.1\"\\}\n$");
+    log_set_layout(LOG_AS_TEXT);
+    log_notice("x");
+    line = logged();
+    cr_expect_not_null(strstr(line, "#2: x\n"), "no id, no word of it: %s", line);
+    log_set_about(tell_id);
+    log_notice("x");
+    line = logged();
+    cr_expect_not_null(strstr(line, ": x, id: 00ff\n"), "%s", line);
+    log_set_layout(LOG_AS_JSON);
+    log_notice("x");
+    expect_layout(logged(), "\"message\":\"x\",\"request_id\":\"00ff\"\\}\n$");
+    log_set_about(tell_nothing);
+    log_notice("x");
+    expect_layout(logged(), "\"message\":\"x\"\\}\n$");
+    log_set_about(NULL);
+    log_set_layout(LOG_AS_TEXT);
+}
+
+static bool tell_much(struct log_about *about)
+{
+    static char text[4096];
+
+    memset(text, 1, sizeof(text));
+    *about = (struct log_about){ { text, sizeof(text) },
+                                 { text, sizeof(text) },
+                                 { text, sizeof(text) },
+                                 { text, sizeof(text) } };
+    return true;
+}
+
+Test(log, cuts_an_object_s_texts_and_not_the_object)
+{
+    static char text[5000];
+    const char *line;
+
+    memset(text, 1, sizeof(text) - 1);
+    fcntl(log_fd(), F_SETFL, 0);
+    log_set_layout(LOG_AS_JSON);
+    log_set_about(tell_much);
+    log_notice("%s", text);
+    line = logged(); /* its first 8 KiB */
+    cr_expect_not_null(strstr(line, "\\u0001\\u0001"));
+    do
+        cr_assert_gt(strlen(line), 0);
+    while (strstr(line, "\\u0001\"}\n") == NULL && (line = logged()) != NULL);
+    log_set_about(NULL);
+    log_set_layout(LOG_AS_TEXT);
+}

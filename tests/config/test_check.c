@@ -37,7 +37,7 @@ static struct config_errors check(const char *text)
             buf_add_char(&whole, *text);
     config = config_parse(buf_str(&whole), "/c.yaml", &errors);
     cr_assert_not_null(config, "%s", config_errors_text(&errors));
-    config_check(config, &errors);
+    config_check(config, NULL, &errors);
     config_free(&config);
     buf_fini(&whole);
     return errors;
@@ -104,4 +104,21 @@ Test(check, finds_all_that_is_missing_in_one_run)
 
     cr_expect_eq(errors.count, 6, "%s", config_errors_text(&errors));
     config_errors_fini(&errors);
+}
+
+/* A disk that does not answer must not hold a reload up. */
+Test(check, does_not_look_at_logs_that_are_open_already)
+{
+    static const char text[] = "root: /\naccess_log: /none/a.log\nerror_log: /none/e.log\n";
+    struct config_errors errors = { 0 };
+    struct config *running = config_parse(str_of(text), "/c.yaml", &errors);
+    struct config *next = config_parse(str_of(text), "/c.yaml", &errors);
+
+    config_check(next, running, &errors);
+    cr_expect_eq(errors.count, 0);
+    config_check(next, NULL, &errors);
+    cr_expect_eq(errors.count, 2);
+    config_errors_fini(&errors);
+    config_free(&running);
+    config_free(&next);
 }

@@ -146,9 +146,9 @@ static void add_setting(const struct setting *row, struct buf *text)
     if (row->type == SET_BOOL)
         value =
             strcmp(row->default_text != NULL ? row->default_text : "off", "on") == 0 ? "off" : "on";
-    else if (row->type == SET_SWITCH)
+    else if (row->type == SET_SWITCH || row->type == SET_WORD)
         value = strcmp(row->default_text, row->words[0]) == 0 ? row->words[1] : row->words[0];
-    else if (row->type == SET_WORD || row->type == SET_ENCODINGS)
+    else if (row->type == SET_ENCODINGS)
         value = "off";
     else if (row->type == SET_LOG_LEVEL)
         value = "debug";

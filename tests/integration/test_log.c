@@ -238,6 +238,25 @@ Test(log, reopens_the_error_log_too)
     server_close(&s);
 }
 
+Test(log, errors_are_objects_when_asked_for_also_after_a_reload)
+{
+    struct client c;
+    struct server s;
+
+    server_open(&s);
+    server_start(&s, "workers: 1\nlog_level: info\n");
+    cr_expect(!server_wait_log(&s, 0, "{\"time\"", 0));
+    server_reload(&s, "workers: 1\nlog_level: info\nerror_log_format: json\n");
+    cr_expect(server_wait_log(&s, 0, "\"worker\":0,\"message\":\"reload: generation 2", 1000));
+    client_open(&c, &s);
+    client_send_text(&c, "GET /\xff\" HTTP/1.1\r\nHost: a\r\nNo colon\r\n\r\n");
+    client_read_to_end(&c, DEADLINE_MS);
+    client_close(&c);
+    cr_expect(server_wait_log(&s, 0, "\"worker\":1,\"message\":\"127.0.0.1: 400: ", DEADLINE_MS));
+    cr_expect(server_wait_log(&s, 0, "\"client\":\"127.0.0.1\"", DEADLINE_MS));
+    server_close(&s);
+}
+
 /* A log that cannot be written must not stop the service. */
 Test(log, does_not_stop_the_service_when_the_disk_is_full)
 {

@@ -75,8 +75,7 @@ Test(reload, keeps_workers_and_connections)
     cr_expect(still_serves(&idle, "/", "hello\n"));
 
     server_reload(&s, "");
-    cr_expect(server_wait_log(&s, 0, "reload: generation 3 runs in 2 workers", 0),
-              "the verb returns when it has happened");
+    cr_expect(server_wait_log(&s, 0, "reload: generation 3 runs in 2 workers", DEADLINE_MS));
     cr_expect(same_pids(&s, before, 2));
     cr_expect(still_serves(&idle, "/", "hello\n"));
     cr_expect(client_open_port(&c, port) && still_serves(&c, "/", "hello\n"),
@@ -240,6 +239,8 @@ Test(reload, opens_new_addresses_and_closes_removed_ones)
     snprintf(config, sizeof(config), "listen: [\"127.0.0.1:0\", \"127.0.0.1:%u\", \"unix:%s\"]\n",
              second, server_path(&s, "http.sock"));
     server_reload(&s, config);
+    snprintf(config, sizeof(config), "listening on 127.0.0.1:%u", second);
+    cr_expect(server_wait_log(&s, 0, config, DEADLINE_MS));
     cr_expect_eq(listening_port(&s, "listening on 127.0.0.1:"), second);
     cr_expect(client_open_port(&c, second) && still_serves(&c, "/", "hello\n"), "the new address");
     client_close(&c);

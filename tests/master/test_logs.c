@@ -56,7 +56,7 @@ Test(logs, are_taken_from_the_former_master_and_else_opened)
     cr_expect_eq(access(other, F_OK), 0, "what nobody had is opened");
     cr_expect_neq(fcntl(logs.fds[0], F_GETFD) & FD_CLOEXEC, 0);
 
-    logs_hand_over(&logs, config, &former);
+    logs_hand_over(&logs, &former);
     cr_assert(handoff_parse(&former));
     cr_expect_eq(former.count, 3);
     handoff_fini(&former, false);
@@ -76,7 +76,7 @@ Test(logs, on_stderr_are_nothing_to_hand_over)
     struct logs logs;
 
     cr_assert(logs_open(&logs, config, false, NULL, &errors));
-    logs_hand_over(&logs, config, &h);
+    logs_hand_over(&logs, &h);
     cr_expect_eq(h.text.n, 0);
     handoff_fini(&h, false);
     logs_fini(&logs);
@@ -93,12 +93,12 @@ Test(logs, are_checked_without_making_them)
     snprintf(path, sizeof(path), "%s/a.log", dir);
     buf_printf(&text, "root: /r\naccess_log: %s\n", path);
     config = parse_good(buf_cstr(&text));
-    cr_expect(logs_check(config, &errors), "%s", buf_cstr(&errors));
+    cr_expect(logs_check(config, NULL, &errors), "%s", buf_cstr(&errors));
     cr_expect_neq(access(path, F_OK), 0);
     chmod(dir, 0500);
     if (geteuid() == 0)
         cr_assert_eq(seteuid(65534), 0);
-    cr_expect(!logs_check(config, &errors));
+    cr_expect(!logs_check(config, NULL, &errors));
     cr_expect_not_null(strstr(buf_cstr(&errors), "a.log: Permission denied"), "%s", errors.p);
     if (getuid() == 0)
         cr_assert_eq(seteuid(0), 0);
