@@ -20,6 +20,7 @@ static const struct {
                "\"request_length\":$request_length,\"request_time\":$request_time,"
                "\"connection_requests\":$connection_requests,\"referer\":\"$http_referer\","
                "\"user_agent\":\"$http_user_agent\",\"site\":\"$site\",\"route\":\"$route\","
+               "\"request_id\":\"$request_id\","
                "\"worker\":$worker}") },
 };
 

@@ -32,6 +32,7 @@ enum log_life {
     X(CONNECTION_REQUESTS, "connection_requests", LOG_CHANGES) \
     X(REMOTE_USER, "remote_user", LOG_REPEATS)                 \
     X(REQUEST, "request", LOG_REPEATS)                         \
+    X(REQUEST_ID, "request_id", LOG_REPEATS)                   \
     X(REQUEST_METHOD, "request_method", LOG_REPEATS)           \
     X(REQUEST_URI, "request_uri", LOG_REPEATS)                 \
     X(URI, "uri", LOG_REPEATS)                                 \

@@ -207,8 +207,10 @@ const struct setting settings[] = {
           "begins with {: $remote_addr $remote_port $remote_user $time_local $time_iso8601 $msec "
           "$request $request_method $request_uri $uri $args $query_string $server_protocol "
           "$scheme $host $server_addr $server_port $server_name $status $body_bytes_sent "
-          "$request_length $request_time $connection_requests $site $route $worker $pid $hostname "
-          "and $http_NAME, a field of the request. With if_status: [4xx, 503] or if_slower: 500ms "
+          "$request_length $request_time $connection_requests $request_id $site $route $worker "
+          "$pid "
+          "$hostname and $http_NAME, a field of the request. With if_status: [4xx, 503] or "
+          "if_slower: 500ms "
           "only requests are logged for which one of them holds; sample: 1% is the share that is "
           "logged of the others, or of all where there is no condition" },
     { "client_max_body_size", SET_SIZE, EVERY(client_max_body_bytes), "1MiB", .none = "off",

@@ -129,6 +129,7 @@ struct access_log_entry exchange_log_entry(const struct exchange *x, unsigned st
         .status = status,
         .req = &x->req,
         .user = x->user,
+        .request_id = x->request_id,
         .body_bytes = body_bytes,
         .request_bytes = x->head_n + request_body_bytes(x),
         .site = x->route->site,

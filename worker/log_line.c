@@ -412,6 +412,8 @@ static struct str value_of(const struct piece *piece, const struct access_log_en
         return field_value(req, piece);
     case LOG_REQUEST:
         return req->line;
+    case LOG_REQUEST_ID:
+        return e->request_id;
     case LOG_REQUEST_METHOD:
         return present(req->method_text);
     case LOG_REQUEST_URI:

@@ -37,6 +37,7 @@ struct access_log_entry {
     /* what repeats */
     const struct request *req;
     struct str user;        /* as the request says; p NULL: nobody */
+    struct str request_id;  /* p NULL: it has none, as all that repeat */
     uint64_t body_bytes;    /* sent, without the head */
     uint64_t request_bytes; /* head and body, without the framing of chunks */
     const struct site *site;

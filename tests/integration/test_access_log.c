@@ -294,3 +294,22 @@ Test(access_log, goes_to_syslog_by_udp)
     free(config);
     server_close(&s);
 }
+
+Test(access_log, has_the_id_that_the_client_is_told)
+{
+    struct response r;
+    struct server s;
+    char line[128], id[64];
+
+    server_open(&s);
+    server_start(&s, AT_ONCE
+                 "request_id: any\naccess_log: {to: id.log, format: '$status $request_id'}\n");
+    cr_assert(fetch(&s, &r, "GET", "/", ""), "%s", r.failure);
+    cr_assert(response_field(&r, "X-Request-ID", id, sizeof(id)));
+    response_fini(&r);
+    cr_assert(fetch(&s, &r, "GET", "/none", "X-Request-ID: theirs\r\n"), "%s", r.failure);
+    response_fini(&r);
+    snprintf(line, sizeof(line), "200 %s\n404 theirs\n", id);
+    expect_log(&s, "id.log", line);
+    server_close(&s);
+}

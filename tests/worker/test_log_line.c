@@ -231,7 +231,18 @@ Test(log_line, has_json)
                   "\"host\":\"Example.org\",\"status\":200,\"body_bytes_sent\":151,"
                   "\"request_length\":77,\"request_time\":12.034,\"connection_requests\":3,"
                   "\"referer\":\"r\",\"user_agent\":\"\",\"site\":\"*\",\"route\":\"/\","
-                  "\"worker\":0}\n");
+                  "\"request_id\":\"\",\"worker\":0}\n");
+}
+
+Test(log_line, has_the_id_of_a_request)
+{
+    struct desk d;
+
+    desk_init(&d, "{to: a.log, format: '$status [$request_id]'}");
+    expect_line(&d, "200 [-]\n");
+    d.e.request_id = STR("8f3a");
+    expect_line(&d, "200 [8f3a]\n");
+    desk_fini(&d);
 }
 
 Test(log_line, escapes_for_json)
