@@ -172,12 +172,14 @@ define run_tests
     REMUDA=$(BUILD)/remuda $(TEST_ENV) \
         "$$suite" --timeout 120 $(if $(T),--filter '$(T)') || failed="$$failed $${suite##*/}"; \
 done; \
-if ls $(REPORTS)/* >/dev/null 2>&1; then cat $(REPORTS)/* >&2; failed="$$failed sanitizers"; fi; \
+if cat $(REPORTS)/* 2>/dev/null | grep -v $(NO_FINDING) >&2; then failed="$$failed sanitizers"; fi; \
 test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 endef
 # Criterion forgets how its children exit, and a server's last words may be read by nobody: what a
 # sanitizer finds goes to files, and a file fails the run.
 REPORTS  := $(BUILD)/reports
+# A child of a process with threads has none of them, but LeakSanitizer looks for them in it.
+NO_FINDING := 'Running thread [0-9]* was not suspended. False leaks are possible.'
 TEST_ENV := $(if $(SANITIZE),ASAN_OPTIONS="$$ASAN_OPTIONS:log_path=$(CURDIR)/$(REPORTS)/asan" \
             UBSAN_OPTIONS="$$UBSAN_OPTIONS:log_path=$(CURDIR)/$(REPORTS)/ubsan" \
             LSAN_OPTIONS="suppressions=$(CURDIR)/tests/leaks-of-others:print_suppressions=0")
