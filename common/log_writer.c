@@ -60,6 +60,7 @@ static struct lane {
 };
 
 static size_t room_bytes = ROOM;
+static bool is_used; /* by this process, and not ended since */
 
 static _Atomic uint64_t untold; /* lost lines of the error log */
 static atomic_bool is_telling;  /* a line that says so waits */
@@ -269,6 +270,7 @@ static void in_child(void)
         child_clear(&lanes[kind]);
         log_writer_take_losses((enum log_kind)kind);
     }
+    is_used = false;
     atomic_store(&untold, 0);
     atomic_store(&is_telling, false);
 }
@@ -279,6 +281,7 @@ static bool start_thread(struct lane *l)
     static bool is_fork_watched;
     sigset_t all, before;
 
+    is_used = true;
     if (l->has_thread)
         return true;
     if (!is_fork_watched)
@@ -395,19 +398,11 @@ void log_writer_put(enum log_kind kind, int fd, struct buf *lines)
     lines->n = 0;
 }
 
-static bool is_used(void)
-{
-    for (int kind = 0; kind < LOG_KINDS; kind++)
-        if (lanes[kind].has_thread)
-            return true;
-    return false;
-}
-
 void log_writer_close(enum log_kind kind, int fd)
 {
     struct entry *e;
 
-    if (fd >= 0 && !is_used()) {
+    if (fd >= 0 && !is_used) {
         close(fd);
     } else if (fd >= 0) {
         e = entry_new(fd);
@@ -473,7 +468,7 @@ static void end_thread(struct lane *l)
     buf_fini(&l->cut);
 }
 
-bool log_writer_end(unsigned ms)
+bool log_writer_pause(unsigned ms)
 {
     bool is_settled = true;
 
@@ -483,6 +478,14 @@ bool log_writer_end(unsigned ms)
         else
             is_settled = false;
     }
+    return is_settled;
+}
+
+bool log_writer_end(unsigned ms)
+{
+    bool is_settled = log_writer_pause(ms);
+
+    is_used = is_used && !is_settled;
     return is_settled;
 }
 

@@ -43,7 +43,11 @@ struct log_mark log_writer_mark(void);
 bool log_writer_is_past(const struct log_mark *mark);
 /* Waits until all of a kind is, at most `ms`; async-signal-safe. False: time is up. */
 bool log_writer_settle(enum log_kind kind, unsigned ms);
-/* The same for all kinds, and then the threads end. False: one is in a write still, and goes on. */
+/*
+ * The same for all kinds, and then the threads end. False: one is in a write still, and goes on. After
+ * a pause the next line starts a thread again; after the end descriptors are closed at once.
+ */
+bool log_writer_pause(unsigned ms);
 bool log_writer_end(unsigned ms);
 
 /* What was lost since this was asked last; `error` is the errno of the last, 0: no room. */

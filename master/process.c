@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/log_writer.h"
 #include "common/xmalloc.h"
 #include "master/child.h"
 #include "master/master.h"
@@ -19,6 +20,7 @@
 
 enum {
     STOP_LIMIT_MS = 5000,
+    LOG_PATIENCE_MS = 20,
     KILL_LIMIT_MS = 2000, /* longer than that it hangs in the kernel, on a disk for one */
 };
 
@@ -184,6 +186,8 @@ struct process *process_spawn(struct master *m, unsigned slot)
     flight_clear(shared_flight(m->shared, m->bank, flight)); /* who had it before is gone */
     if (!m->is_single) {
         fflush(NULL);
+        /* A process with one thread is forked more safely, if its disk lets us; the next line starts it anew. */
+        log_writer_pause(LOG_PATIENCE_MS);
         pid = fork();
         if (pid == 0) {
             close(ours);
