@@ -14,7 +14,8 @@ enum {
     FRAMES_MAX = 64,
     STACK_BYTES = 64 * 1024,
     DESCRIPTION_MAX = 400,
-    SETTLE_MS = 200, /* for lines that wait to be written: the helper thread lives on meanwhile */
+    LAST_WORDS_S = 1, /* for all that follows */
+    SETTLE_MS = 200,  /* for lines that wait to be written: the helper thread lives on meanwhile */
 };
 
 static struct {
@@ -54,12 +55,34 @@ static void defuse(char *text, size_t n)
             text[i] = '?';
 }
 
+static volatile sig_atomic_t crashed_by;
+
+static void on_overdue(int number)
+{
+    raise(crashed_by);
+}
+
+/* A log that does not take them must not keep a dead worker, with its socket and clients, here. */
+static void bound_last_words(int number)
+{
+    struct sigaction action = { .sa_handler = on_overdue };
+    sigset_t set;
+
+    crashed_by = number;
+    sigaction(SIGALRM, &action, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    alarm(LAST_WORDS_S);
+}
+
 static void on_crash(int number)
 {
     char line[DESCRIPTION_MAX + 128];
     void *frames[FRAMES_MAX];
     size_t n = put_text(line, STR("remuda: worker "));
 
+    bound_last_words(number);
     log_writer_settle(LOG_ERRORS, SETTLE_MS);
     log_writer_settle(LOG_REQUESTS, SETTLE_MS);
     n += put_number(line + n, state.slot + 1);

@@ -1,6 +1,7 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -238,8 +239,8 @@ void log_vline(enum log_level level, const char *format, va_list args)
         log_writer_add(LOG_ERRORS, state.fd, (struct str){ line, n });
     } else if (!state.is_deferred || log_writer_settle(LOG_ERRORS, LAST_WORDS_MS)) {
         write_now(level, line, n);
-    } else {
-        (void)!write(STDERR_FILENO, line, n); /* the log is stalled */
+    } else if (poll(&(struct pollfd){ .fd = STDERR_FILENO, .events = POLLOUT }, 1, 0) == 1) {
+        (void)!write(STDERR_FILENO, line, n); /* the log is stalled; often both are one pipe */
     }
     errno = saved_errno;
 }

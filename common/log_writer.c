@@ -245,7 +245,7 @@ static void child_drop(struct lane *l, struct entry *e)
     if (e == NULL)
         return;
     if (e->is_close)
-        close(e->fd); /* our copy; that the thread was just at it does no harm here */
+        close(e->fd); /* our copy */
     entry_free(l, e);
 }
 
@@ -255,11 +255,14 @@ static void child_clear(struct lane *l)
 
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->is_work, NULL);
+    /* What the thread is closing may be closed, and its number another file's by now. */
+    if (l->busy != NULL)
+        l->busy->is_close = false;
     child_drop(l, l->busy);
     l->busy = NULL;
     while ((e = queue_take(l)) != NULL)
         child_drop(l, e);
-    buf_fini(&l->cut);
+    l->cut = (struct buf){ NULL, 0, 0 }; /* the thread may have been at it: lost, not freed */
     l->has_thread = l->is_ending = false;
     atomic_store(&l->done, atomic_load(&l->put));
 }

@@ -113,7 +113,6 @@ struct log_format *log_format_new(struct str text, struct log_format_error *erro
     const char *p = text.p, *end = text.p + text.n;
     bool is_good = true;
 
-    format->is_json = text.n > 0 && text.p[0] == '{';
     format->count = 0;
     while (is_good && p < end) {
         struct log_part *part = &format->parts[format->count++];

@@ -61,7 +61,6 @@ enum log_variable {
 };
 
 struct log_format {
-    bool is_json;
     size_t count;
     struct log_part {
         enum log_variable variable;

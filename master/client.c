@@ -124,7 +124,9 @@ static enum exit_code explain_silence(const struct args *args, const struct conf
     pid_t pid = config->pid_file != NULL ? pid_file_holder(config->pid_file) : 0;
 
     if (error == EACCES || error == EPERM) {
-        buf_printf(why, "remuda: %s: %s (the server's user and root may use it)\n",
+        buf_printf(why,
+                   "remuda: %s: %s (root, the server's user, and whom control_socket_mode and "
+                   "control_socket_group let in may use it)\n",
                    config->control_socket, strerror(error));
         return EXIT_FAILED;
     }

@@ -6,7 +6,6 @@
 #include "common/xmalloc.h"
 #include "config/values.h"
 #include "master/control.h"
-#include "master/lines.h"
 #include "master/master.h"
 #include "master/question.h"
 #include "worker/connection_list.h"
@@ -270,6 +269,8 @@ void run_log_level(struct client *client, struct str argument)
 
 /* ---- purge ---- */
 
+enum { PURGE_PATHS_MAX = 16 };
+
 static void on_purge(struct question *q)
 {
     struct client *client = q->context;
@@ -310,17 +311,23 @@ static bool is_good_path(struct str path)
 
 void run_purge(struct client *client, struct str argument)
 {
+    const char *why = NULL;
     struct buf text = { 0 };
+    unsigned count = 0;
 
     buf_printf(&text, "purge ");
     while (argument.p != NULL) {
         struct str path = str_cut(&argument, '\t');
         char *clean;
 
-        if (!is_good_path(path)) {
+        if (!is_good_path(path))
+            why = "purge takes the absolute path of a file or folder, without \"..\"";
+        else if (++count > PURGE_PATHS_MAX)
+            why = "purge takes at most 16 paths at a time, for which all workers stop and look; "
+                  "a folder takes all below it with it";
+        if (why != NULL) {
             buf_fini(&text);
-            control_reply(client, false,
-                          "purge takes the absolute path of a file or folder, without \"..\"");
+            control_reply(client, false, why);
             return;
         }
         clean = value_absolute_path("/", path);

@@ -69,7 +69,7 @@ void question_answer(struct process *p, struct message *message);
 /* The process is gone. */
 void question_forget(struct process *p);
 
-/* One line for each part without an answer: "worker 2 (pid 4243) has not answered within 5 s". */
+/* One line for each part without an answer: "worker 2 (pid 4243) has not answered". */
 void question_add_missing(const struct question *q, struct buf *out);
 
 /* Nobody is called any more. `loop` NULL: it is gone already. */

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/json.h"
 #include "master/control.h"
@@ -92,12 +94,29 @@ static void run_workers(struct client *client, struct str argument)
     buf_fini(&text);
 }
 
+/* The block also has the heads of the last requests, with what is secret in them. */
+static bool may_see_secrets(const struct client *client)
+{
+    struct ucred who = { .uid = (uid_t)-1 };
+    socklen_t n = sizeof(who);
+
+    return getsockopt(client->io.fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 &&
+           (who.uid == 0 || who.uid == geteuid());
+}
+
 /* Whoever has the block counts for himself, and costs us nothing more. */
 static void run_shared(struct client *client, struct str argument)
 {
-    int fd = shared_open_descriptor(client->control->master->shared_fd);
     char text[128];
+    int fd;
 
+    if (!may_see_secrets(client)) {
+        control_reply(client, false,
+                      "only root and the server's own user may look into its memory; status, "
+                      "workers and metrics tell the figures to others");
+        return;
+    }
+    fd = shared_open_descriptor(client->control->master->shared_fd);
     if (fd >= 0) {
         control_reply_with(client, REMUDA_VERSION, fd);
         return;

@@ -10,8 +10,8 @@
  *
  * How much it is follows from the config alone: one row for each slot that ever had a worker and for
  * each series (common/series.h). At their most, 768 routes of 8 workers in two banks, that is 12 MB
- * to read, some milliseconds: not for a loop that has clients (status_metrics.c asks the helper
- * thread). Workers count on meanwhile, so rows agree in themselves and not to the last request with
+ * to read, some milliseconds: not for a loop that has HTTP clients (status_metrics.c asks the helper
+ * thread; the master's, for the verb `metrics`, has none). Workers count on meanwhile, so rows agree in themselves and not to the last request with
  * each other.
  */
 #ifndef WORKER_METRICS_H

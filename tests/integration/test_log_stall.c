@@ -170,6 +170,18 @@ Test(log_stall, keeps_no_verb_from_being_obeyed)
     }
 }
 
+static void quarrel(const struct server *s, unsigned count)
+{
+    while (count-- > 0) {
+        struct client c;
+
+        client_open(&c, s);
+        client_send_text(&c, "nonsense\r\n\r\n");
+        client_read_to_end(&c, DEADLINE_MS);
+        client_close(&c);
+    }
+}
+
 Test(log_stall, the_error_log_says_what_it_lost)
 {
     const char *const argv[] = { "-c", "config.yaml", NULL };
@@ -191,14 +203,7 @@ Test(log_stall, the_error_log_says_what_it_lost)
     fifo_read(fd, &got, "ready: ", DEADLINE_MS);
     cr_assert_not_null(strstr(buf_cstr(&got), "ready: "), "%s", got.p);
     /* Lines of a peer's mistakes: 100 bytes, a thousand times. */
-    for (unsigned i = 0; i < 1500; i++) {
-        struct client c;
-
-        client_open(&c, &s);
-        client_send_text(&c, "nonsense\r\n\r\n");
-        client_read_to_end(&c, DEADLINE_MS);
-        client_close(&c);
-    }
+    quarrel(&s, 1500);
     for (uint64_t end = now_ms() + DEADLINE_MS;
          counter_of(&s, "log_lines_dropped") == 0 && now_ms() < end;)
         pause_ms(20);
@@ -206,6 +211,41 @@ Test(log_stall, the_error_log_says_what_it_lost)
     got.n = 0;
     fifo_read(fd, &got, told, DEADLINE_MS);
     cr_assert_not_null(strstr(buf_cstr(&got), told), "%zu bytes", got.n);
+    buf_fini(&got);
+    close(fd);
+    server_close(&s);
+}
+
+Test(log_stall, a_worker_that_crashes_ends_all_the_same)
+{
+    const char *const argv[] = { "-c", "config.yaml", NULL };
+    pid_t pids[SERVER_WORKERS_MAX], first;
+    struct buf got = { 0 };
+    struct server s;
+    char config[256];
+    uint64_t end;
+    int fd;
+
+    server_open(&s);
+    s.port = server_free_port();
+    fd = fifo_open(&s, "error.fifo");
+    snprintf(config, sizeof(config),
+             "listen: 127.0.0.1:%u\nworkers: 1\nlog_level: debug\nerror_log: error.fifo\n"
+             "worker_stuck_timeout: off\n" STATUS,
+             s.port);
+    server_config(&s, config);
+    server_spawn(&s, argv);
+    fifo_read(fd, &got, "ready: ", DEADLINE_MS);
+    quarrel(&s, 100); /* now the pipe is full */
+    cr_assert_eq(server_workers(&s, pids), 1);
+    first = pids[0];
+    cr_assert_eq(kill(first, SIGSEGV), 0);
+    for (end = now_ms() + DEADLINE_MS;
+         (server_workers(&s, pids) != 1 || pids[0] == first) && now_ms() < end;)
+        pause_ms(10);
+    cr_expect_eq(server_workers(&s, pids), 1);
+    cr_expect_neq(pids[0], first, "it waits for its log");
+    counter_of(&s, "requests");
     buf_fini(&got);
     close(fd);
     server_close(&s);

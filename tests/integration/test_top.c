@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,33 @@ Test(top, is_handed_a_block_that_cannot_be_written)
     cr_expect_lt(write(fd, "x", 1), 0);
     shared_close_readonly(&shared);
     close(fd);
+    server_close(&s);
+}
+
+/* The block has the heads of requests, with their passwords. */
+Test(top, is_not_for_whom_the_group_lets_in)
+{
+    struct server s;
+    int status = -1;
+    pid_t pid;
+
+    if (geteuid() != 0)
+        cr_skip_test("needs another user");
+    server_open(&s);
+    server_start(&s, "control_socket_mode: 0666\n");
+    cr_assert_eq(chmod(s.dir, 0755), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct client c;
+
+        if (setuid(65534) != 0 || !client_open_unix(&c, server_path(&s, "config.sock")))
+            _exit(2);
+        client_send_text(&c, "shared\n");
+        client_read_to_end(&c, DEADLINE_MS);
+        _exit(str_starts(buf_str(&c.in), STR("error only root")) ? 0 : 3);
+    }
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_expect_eq(status, 0, "exit code %d", WEXITSTATUS(status));
     server_close(&s);
 }
 
