@@ -57,7 +57,8 @@ struct message {
     uint32_t type;       /* enum message_type */
     uint32_t fd_count;   /* fds of this message */
     uint64_t generation; /* what PREPARE, COMMIT, ABORT and their answers are about; ASK,
-                                    ANSWER: the question's number; TRACE, UNTRACE: the trace's */
+                                    ANSWER: the question's number; TRACE, UNTRACE: the trace's;
+                                    QUIT: milliseconds, see worker_quit() */
     uint32_t slot;       /* what ADOPT, RELEASE and RELEASED are about; QUIT: below it
                                     workers stay */
     char text

@@ -22,7 +22,7 @@
 #include "common/buf.h"
 #include "common/str.h"
 
-enum { FLIGHT_ENTRIES = 64, FLIGHT_HEAD = 96 };
+enum { FLIGHT_ENTRIES = 64, FLIGHT_HEAD = 192 };
 
 struct flight_entry {
     _Alignas(64) uint64_t number; /* from 1; 0: never used */

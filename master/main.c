@@ -1,6 +1,7 @@
 /*
  * remuda - the command: reads its arguments and does the one thing that they ask for.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -75,12 +76,23 @@ static int run(const struct args *args)
     return master_run(args);
 }
 
+/*
+ * Large tables are mapped each on its own, and given back whole. By default the C library gives that up
+ * once the first of them was freed, at the first reload: the next ones are then cut from the heap and
+ * cleared, so that all their pages become real.
+ */
+static void tune_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+}
+
 int main(int argc, char **argv)
 {
     struct args args = { .action = ACTION_SERVE };
     struct buf error = { 0 };
     int result;
 
+    tune_memory();
     if (!args_parse(argc, argv, &args, &error)) {
         fprintf(stderr, "remuda: %s\n", buf_cstr(&error));
         buf_fini(&error);

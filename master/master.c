@@ -247,7 +247,7 @@ void master_stop(struct master *m, bool is_fast)
         if (is_fast || m->worker == NULL)
             master_end(m);
         else
-            worker_quit(m->worker, 0);
+            worker_quit(m->worker, 0, WORKER_QUIT_IDLE_MS);
         return;
     }
     supervise_end(m, is_fast);

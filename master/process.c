@@ -238,9 +238,9 @@ bool process_send(struct process *p, enum message_type type, uint64_t generation
     return process_send_message(p, &m);
 }
 
-void process_quit(struct process *p, uint64_t limit_ms, unsigned heirs_end)
+void process_quit(struct process *p, uint64_t limit_ms, unsigned heirs_end, uint64_t idle_ms)
 {
-    struct message quit = { .type = MESSAGE_QUIT, .slot = heirs_end };
+    struct message quit = { .type = MESSAGE_QUIT, .slot = heirs_end, .generation = idle_ms };
 
     p->state = PROCESS_LEAVING;
     p->answer = ANSWER_NONE;

@@ -53,9 +53,9 @@ bool process_send_message(struct process *p, const struct message *m);
 
 /*
  * Finish and end; `limit_ms` later it is killed, 0: never. Idle connections may go to the slots below
- * `heirs_end`.
+ * `heirs_end`, or are closed after `idle_ms`.
  */
-void process_quit(struct process *p, uint64_t limit_ms, unsigned heirs_end);
+void process_quit(struct process *p, uint64_t limit_ms, unsigned heirs_end, uint64_t idle_ms);
 /* End now; killed if it does not. */
 void process_stop(struct process *p);
 void process_kill(struct process *p);

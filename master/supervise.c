@@ -8,10 +8,17 @@
 
 #include "common/log.h"
 #include "master/process.h"
+#include "worker/worker.h"
 #include "master/question.h"
 
 /* On top of worker_shutdown_timeout, in which a worker ends by itself. */
 enum { QUIT_GRACE_MS = 2000 };
+
+/*
+ * After an upgrade nobody waits for the end of the former workers, so that their idle connections have
+ * longer to ask once more, and hear that the connection ends.
+ */
+enum { UPGRADED_IDLE_MS = 5000 };
 
 enum { FLIGHT_TOLD = 16 }; /* requests before the last one */
 
@@ -113,7 +120,8 @@ static void quit(const struct master *m, struct process *p, unsigned heirs_end)
 {
     uint64_t timeout_ms = m->now.config->worker_shutdown_timeout_ms;
 
-    process_quit(p, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0, heirs_end);
+    process_quit(p, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0, heirs_end,
+                 m->upgrade.is_succeeded ? UPGRADED_IDLE_MS : WORKER_QUIT_IDLE_MS);
 }
 
 static void leave(struct master *m, struct slot *slot, unsigned heirs_end)

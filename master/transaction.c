@@ -1,5 +1,6 @@
 #include "master/transaction.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -230,6 +231,7 @@ void transaction_end(struct master *m, bool is_ok, const char *text)
     control_answer(&m->control, t->operation, is_ok, buf_cstr(&answer));
     buf_fini(&answer);
     supervise_fill(m);
+    malloc_trim(0); /* two configs were here */
 }
 
 void transaction_forget_wanted(struct master *m)

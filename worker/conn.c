@@ -526,6 +526,11 @@ bool conn_is_between_requests(const struct conn *c)
            !c->is_lingering && !c->must_close;
 }
 
+bool conn_has_unsent(const struct conn *c)
+{
+    return sent_progress(c) < c->bytes_sent;
+}
+
 bool conn_has_unread(const struct conn *c)
 {
     char byte;

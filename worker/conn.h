@@ -102,6 +102,8 @@ bool conn_evict(struct worker *w);
 
 /* Whether bytes wait in the socket: they deserve an answer, silence deserves none. */
 bool conn_has_unread(const struct conn *c);
+/* Whether the peer's kernel has not taken all of the last answer yet. */
+bool conn_has_unsent(const struct conn *c);
 
 /* The input not yet consumed; consuming is moving `p` up. Valid while the connection is driven. */
 struct str conn_input(const struct conn *c);

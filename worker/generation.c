@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -291,6 +292,8 @@ void generation_put(struct generation **genp)
     file_cache_free(&gen->cache);
     config_free(&gen->config);
     free(gen);
+    /* The C library would keep it, in pieces, for what a worker will not need before the next reload. */
+    malloc_trim(0);
 }
 
 void generation_flush_logs(struct generation *gen, uint64_t now_ms, bool is_final)

@@ -96,8 +96,12 @@ static enum parse_result read_target(struct head *h)
                                                : PARSE_MORE;
     if (at == from)
         return bad(h, 400, "empty request target");
-    if (*at != ' ')
-        return bad(h, 400, *at == '\r' ? "no HTTP version" : "bad byte in the request target");
+    if (*at == '\r')
+        return bad(h, 400, "no HTTP version");
+    if (*at != ' ') {
+        h->req->target = STR_NONE; /* half of one would be taken for another */
+        return bad(h, 400, "bad byte in the request target");
+    }
     if ((size_t)(at - h->line) + 1 + VERSION_BYTES > max)
         return bad(h, 414, "request line is too long");
     h->p = at + 1;

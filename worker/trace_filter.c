@@ -78,7 +78,7 @@ static bool meets_path(struct str item, const struct trace_request *r)
 /* "404" or "4xx" */
 static bool is_status(struct str item)
 {
-    if (item.n != 3 || item.p[0] < '1' || item.p[0] > '9')
+    if (item.n != 3 || item.p[0] < '1' || item.p[0] > '5')
         return false;
     return str_eq_case(str_range(item.p + 1, item.p + 3), STR("xx")) ||
            (ascii_is_digit(item.p[1]) && ascii_is_digit(item.p[2]));

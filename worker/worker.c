@@ -32,11 +32,8 @@
 #define TICK_QUIT_S   0.1
 #define TICK_MOVE_S   0.01 /* while an inbox is full */
 #define REOPEN_LOOK_S 0.005
-/*
- * While quitting, a new connection gets this long to begin its request, and one that has just been
- * answered to ask again: closed at once, it would often lose a request that is on its way.
- */
-enum { QUIT_FIRST_REQUEST_MS = 1000, QUIT_IDLE_MS = 500 };
+/* While quitting, a new connection gets this long to begin its request. */
+enum { QUIT_FIRST_REQUEST_MS = 1000 };
 enum { REOPEN_LOOKS = 200 }; /* a second */
 
 /* ---- answers to the master ---- */
@@ -120,8 +117,13 @@ static bool part_with(struct worker *w, enum deadline_kind kind, uint64_t least_
             return false;
         if (moved == HANDOVER_MOVED)
             continue;
-        if (deadline_age_ms(d, w->clock.now_ms) >= least_ms && c->kept == NULL &&
-            !conn_has_unread(c))
+        if (deadline_age_ms(d, w->clock.now_ms) < least_ms || c->kept != NULL || conn_has_unread(c))
+            continue;
+        /* Who still reads the last answer is not idle, and would lose the rest of it with a reset if
+           it asked again meanwhile. */
+        if (conn_has_unsent(c))
+            deadline_arm(&w->deadlines, d, kind, w->clock.now_ms);
+        else
             conn_close(&c, CLOSE_SHUTDOWN);
     }
     return true;
@@ -129,7 +131,7 @@ static bool part_with(struct worker *w, enum deadline_kind kind, uint64_t least_
 
 static void part_with_idle(struct worker *w)
 {
-    bool is_done = part_with(w, DEADLINE_IDLE, QUIT_IDLE_MS) &&
+    bool is_done = part_with(w, DEADLINE_IDLE, w->quit_idle_ms) &&
                    part_with(w, DEADLINE_HEAD, QUIT_FIRST_REQUEST_MS);
 
     w->tick.repeat = is_done ? TICK_QUIT_S : TICK_MOVE_S;
@@ -137,13 +139,14 @@ static void part_with_idle(struct worker *w)
     end_if_done(w);
 }
 
-void worker_quit(struct worker *w, unsigned heirs_end)
+void worker_quit(struct worker *w, unsigned heirs_end, uint64_t idle_ms)
 {
     if (w->is_quitting)
         return;
     w->is_quitting = true;
     w->requests_most = 0;
     w->heirs_end = heirs_end;
+    w->quit_idle_ms = idle_ms;
     quit_within(w, (double)w->gen->config->worker_shutdown_timeout_ms / 1000);
     listeners_close(w);
     handover_quit(w);
@@ -405,7 +408,7 @@ static void obey(struct worker *w, struct message *m)
         reopen_logs(w, m);
         return;
     case MESSAGE_QUIT:
-        worker_quit(w, m->slot);
+        worker_quit(w, m->slot, m->generation);
         return;
     case MESSAGE_ADOPT:
         adopt(w, m);
@@ -444,7 +447,7 @@ static void on_message(struct ev_loop *loop, ev_io *io, int events)
     if (w->is_single)
         return;
     log_warn("the master is gone: finishing");
-    worker_quit(w, 0);
+    worker_quit(w, 0, WORKER_QUIT_IDLE_MS);
     quit_within(w, ORPHAN_QUIT_S);
 }
 

@@ -16,6 +16,12 @@
 struct worker;
 
 /*
+ * While quitting, who has just been answered gets this long to ask again: closed at once, it would
+ * often lose a request that is on its way.
+ */
+enum { WORKER_QUIT_IDLE_MS = 500 };
+
+/*
  * Builds the bundle's generation, starts its listeners and says READY on the channel. NULL: it
  * could not, MESSAGE_FAILED with the reason was sent, and the caller ends the process.
  */
@@ -27,8 +33,8 @@ void worker_free(struct worker **w);
 /*
  * Stops accepting, finishes what is under way, then breaks the loop. Whoever asks again is told that
  * the connection ends; who is idle goes to a sibling in a slot below `heirs_end`, if there is one,
- * else is closed when it has asked nothing for half a second.
+ * else is closed when it has had all of its answer and has asked nothing for `idle_ms`.
  */
-void worker_quit(struct worker *w, unsigned heirs_end);
+void worker_quit(struct worker *w, unsigned heirs_end, uint64_t idle_ms);
 
 #endif

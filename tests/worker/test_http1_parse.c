@@ -266,7 +266,7 @@ static const struct {
     { "", NULL, NULL, NULL },
     { "\x16\x03\x01", "\x16\x03\x01", NULL, NULL },
     { "\r\nG@T / HTTP/1.1\r\n", "G@T / HTTP/1.1", NULL, NULL },
-    { "GET /a\x01 HTTP/1.1\r\n", "GET /a\x01 HTTP/1.1", "GET", "/a" },
+    { "GET /a\x01 HTTP/1.1\r\n", "GET /a\x01 HTTP/1.1", "GET", NULL },
     { "HEAD /a\r\nB", "HEAD /a", "HEAD", "/a" },
     { "GET /a HTTP/2.0\r\nA", "GET /a HTTP/2.0", "GET", "/a" },
     { "GET a HTTP/1.1\r\nA", "GET a HTTP/1.1", "GET", "a" },
