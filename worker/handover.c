@@ -173,6 +173,13 @@ static bool has_inbox(const struct worker *w)
     return w->handover.inbox.io.fd >= 0;
 }
 
+/* One whose givers are all gone is closed, and stays until it is released. */
+static void start_taker(struct inbox_taker *t)
+{
+    if (t->io.fd >= 0)
+        ev_io_start(t->worker->loop, &t->io);
+}
+
 static void close_taker(struct inbox_taker *t)
 {
     if (t->io.fd < 0)
@@ -259,7 +266,7 @@ void handover_adopt(struct worker *w, unsigned slot, int fd)
     taker_init(t, w, slot, fd);
     list_append(&w->handover.adopted, &t->link);
     if (!w->is_accept_paused)
-        ev_io_start(w->loop, &t->io);
+        start_taker(t);
 }
 
 void handover_release(struct worker *w, unsigned slot)
@@ -339,9 +346,9 @@ void handover_resume(struct worker *w)
 {
     if (!has_inbox(w))
         return;
-    ev_io_start(w->loop, &w->handover.inbox.io);
+    start_taker(&w->handover.inbox);
     LIST_EACH (at, &w->handover.adopted)
-        ev_io_start(w->loop, &CONTAINER_OF(at, struct inbox_taker, link)->io);
+        start_taker(CONTAINER_OF(at, struct inbox_taker, link));
     set_taking(w, true);
 }
 

@@ -255,6 +255,7 @@ Test(trace, has_so_many_at_a_time_and_says_so)
             client_close(&more);
     }
     cr_expect_not(is_refused);
+    cr_assert_eq(server_verb(&s, "connections 1", NULL), 0); /* all workers have heard of it */
     ask(&s, "GET", "/x", "x");
     cr_expect(comes(&more, " /x "));
     client_close(&more);
