@@ -50,7 +50,8 @@ struct shared *shared_new(int *memfd)
     /* A core file would have all of it, and untouched pages become real on the way. */
     madvise(shared, sizeof(*shared), MADV_DONTDUMP);
     shared->layout = shared_layout();
-    shared->started_at = shared->reloaded_at = (uint64_t)time(NULL);
+    shared->started_at = (uint64_t)time(NULL);
+    atomic_store(&shared->reloaded_at, shared->started_at);
     *memfd = fd;
     return shared;
 }
