@@ -165,6 +165,13 @@ int bundle_send_adopt(const struct bundle *b, unsigned slot, int channel_fd)
     return send_as(b, &adopt, channel_fd);
 }
 
+int bundle_send_quit(const struct bundle *b, unsigned bank, uint64_t idle_ms, int channel_fd)
+{
+    struct message quit = { .type = MESSAGE_QUIT, .slot = bank, .generation = idle_ms };
+
+    return b->peer_count > 0 ? send_as(b, &quit, channel_fd) : channel_send(channel_fd, &quit);
+}
+
 /* Cuts the memfd's text into *b and checks that all lengths add up and every descriptor came. */
 static int decode(const char *p, size_t n, size_t fd_count, struct bundle *b)
 {
@@ -234,10 +241,12 @@ static int fill(struct fd_list *list, struct bundle *b)
 int bundle_take(struct fd_list *list, struct message *m, struct bundle *b)
 {
     fd_list_take(list, m);
-    if (m->type != MESSAGE_PREPARE && m->type != MESSAGE_ADOPT)
+    if (m->type != MESSAGE_PREPARE && m->type != MESSAGE_ADOPT && m->type != MESSAGE_QUIT)
         return 0;
     memset(b, 0, sizeof(*b));
     b->generation = m->generation;
+    if (m->type == MESSAGE_QUIT && list->count == 0)
+        return 1;
     if (fill(list, b) < 0) {
         fd_list_fini(list);
         bundle_fini(b);

@@ -47,7 +47,13 @@ int bundle_send(const struct bundle *b, int channel_fd);
 int bundle_send_adopt(const struct bundle *b, unsigned slot, int channel_fd);
 
 /*
- * Takes one message of a bundle under way (FDS, PREPARE or ADOPT) into `fds`, which collects
+ * Sends MESSAGE_QUIT with the bundle's peers: those to whom the worker may give its connections, in
+ * this bank of the shared block. Without peers it is the message alone. -1: errno.
+ */
+int bundle_send_quit(const struct bundle *b, unsigned bank, uint64_t idle_ms, int channel_fd);
+
+/*
+ * Takes one message of a bundle under way (FDS, PREPARE, ADOPT or QUIT) into `fds`, which collects
  * descriptors. On the last one fills *b from them. 1: *b is complete; 0: more to come; -1: the bundle makes no sense.
  */
 struct fd_list {

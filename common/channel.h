@@ -11,6 +11,7 @@
  *   ABORT     forget N
  *   REOPEN    take these log fds          REOPENED   took them
  *   QUIT      finish and exit
+ *             (bundle_send_quit's fds)
  *   STOP      exit now
  *   ADOPT     accept from slot S's sockets too
  *             (bundle_send_adopt's fds)
@@ -31,7 +32,8 @@
 #include "common/buf.h"
 
 enum message_type {
-    MESSAGE_FDS = 1, /* descriptors that belong to the PREPARE, REOPEN or ADOPT that follows */
+    MESSAGE_FDS =
+        1, /* descriptors that belong to the PREPARE, REOPEN, ADOPT or QUIT that follows */
     MESSAGE_PREPARE,
     MESSAGE_COMMIT,
     MESSAGE_ABORT,
@@ -59,8 +61,7 @@ struct message {
     uint64_t generation; /* what PREPARE, COMMIT, ABORT and their answers are about; ASK,
                                     ANSWER: the question's number; TRACE, UNTRACE: the trace's;
                                     QUIT: milliseconds, see worker_quit() */
-    uint32_t slot;       /* what ADOPT, RELEASE and RELEASED are about; QUIT: below it
-                                    workers stay */
+    uint32_t slot;       /* what ADOPT, RELEASE and RELEASED are about; QUIT: the heirs' bank */
     char text
         [CHANNEL_TEXT_MAX]; /* FAILED: the reason; COMMIT: the log level, if not the config's; ends in NUL */
     int fds[CHANNEL_FDS_MAX]; /* received: the reader owns them; sent: stay the sender's */

@@ -18,7 +18,10 @@
 /* Siblings that one worker can hand to: enough choice, and few descriptors with 1,024 workers. */
 enum { INBOX_PEERS_MAX = 15 };
 
-/* Of a connection of which nothing is under way. Both ends are one binary. */
+/*
+ * Of a connection of which nothing is under way. The two ends may be two binaries, but of one layout
+ * of the shared block (shared_layout()).
+ */
 struct inbox_message {
     uint64_t number;          /* tells it from every other message */
     struct address listen;    /* that it came in by, as configured */

@@ -9,10 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/inbox.h"
 #include "common/siphash.h"
 #include "common/str.h"
 
-enum { SHARED_VERSION = 5 };
+/* Workers of one layout hand connections to each other, so their messages are part of it. */
+enum { SHARED_VERSION = 6 };
 
 const char *const counter_names[COUNTER_COUNT] = {
 #define COUNTER_NAME(name, word, help) [COUNTER_##name] = word,
@@ -62,7 +64,7 @@ uint64_t shared_layout(void)
 
     for (int i = 0; i < COUNTER_COUNT; i++)
         key[0] = siphash(key, str_of(counter_names[i])).half[0];
-    key[1] = sizeof(struct shared_slot);
+    key[1] = sizeof(struct shared_slot) << 32 | sizeof(struct inbox_message);
     return siphash(key, STR("remuda-shared")).half[0];
 }
 

@@ -117,6 +117,12 @@ static inline struct shared_slot *shared_bank(struct shared *shared, unsigned ba
     return &shared->slots[bank * SHARED_SLOTS_MAX];
 }
 
+static inline unsigned shared_bank_number(const struct shared *shared,
+                                          const struct shared_slot *bank)
+{
+    return bank == shared->slots ? 0 : 1;
+}
+
 /* Its number over both banks, by which `series` has what is its own. */
 static inline unsigned shared_number(const struct shared *shared, const struct shared_slot *slot)
 {

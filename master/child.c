@@ -81,7 +81,7 @@ static void on_signal(void *data, const struct signalfd_siginfo *info)
     struct running *running = data;
 
     if (info->ssi_signo == SIGQUIT)
-        worker_quit(running->worker, 0, WORKER_QUIT_IDLE_MS);
+        worker_quit(running->worker, WORKER_QUIT_IDLE_MS);
     else
         ev_break(running->loop, EVBREAK_ALL);
 }

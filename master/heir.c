@@ -89,6 +89,7 @@ bool upgrade_take_shared(struct master *m)
         shared_leave_slot(m->shared, &m->bank[i]);
         atomic_store(&m->bank[i].assigned, 0);
     }
+    inboxes_take(&m->inboxes, &m->upgrade.handoff);
     return true;
 }
 

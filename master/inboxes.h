@@ -3,7 +3,10 @@
  * worker hands new connections to a sibling that has fewer. They belong to the master as the
  * listening sockets do, so that a crash, a respawn or a reload loses nothing that waits in one.
  *
- * A server of one worker has none. With many workers, each can give to the INBOX_PEERS_MAX slots
+ * By them, too, a worker that leaves passes its idle connections to those who stay, and at an upgrade
+ * to the workers of the next master, for which the former one makes them.
+ *
+ * With many workers, each can give to the INBOX_PEERS_MAX slots
  * that follow its own, round and round: up to 16 workers that is everybody, and beyond it a worker
  * still finds one with few connections among 15, while no process holds hundreds of descriptors.
  */
@@ -16,6 +19,7 @@
 #include "common/bundle.h"
 #include "common/shared.h"
 #include "config/config.h"
+#include "master/handoff.h"
 
 struct inboxes {
     struct {
@@ -28,12 +32,28 @@ void inboxes_init(struct inboxes *b);
 bool inboxes_has(const struct inboxes *b, unsigned slot);
 
 /* Makes what these slots lack. False: `errors` has a line. What was made may stay. */
-bool inboxes_prepare(struct inboxes *b, const struct config *config, unsigned slot_count,
-                     struct buf *errors);
+bool inboxes_prepare(struct inboxes *b, unsigned slot_count, struct buf *errors);
 
 /* Fills the bundle's inbox and peers for `slot`; the descriptors stay ours. */
 void inboxes_bundle(const struct inboxes *b, const struct config *config, unsigned slot_count,
                     unsigned slot, struct bundle *bundle);
+
+/* Those who go on with the connections of a worker that leaves: the first slots of a bank. */
+struct heirs {
+    const struct inboxes *inboxes;
+    unsigned slot_count;
+    unsigned bank; /* of the shared block */
+};
+
+/* Fills the bundle's peers for a worker of `slot` that leaves; the descriptors stay ours. */
+void inboxes_bundle_heirs(const struct heirs *heirs, unsigned slot, struct bundle *bundle);
+
+/* For an upgrade: lines for the next master, who takes what he knows. */
+void inboxes_hand_over(const struct inboxes *b, struct handoff *h);
+void inboxes_take(struct inboxes *b, struct handoff *h);
+
+/* Closes the taking ends: others have them. */
+void inboxes_close_takers(struct inboxes *b);
 
 /* In a fresh child: the bundle's descriptors belong to it now, fini must not close them. */
 void inboxes_forget(struct inboxes *b, unsigned slot, const struct bundle *bundle);

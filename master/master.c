@@ -147,7 +147,7 @@ void master_tell_shared(struct master *m)
 
     atomic_store(&shared->generation, m->now.number);
     atomic_store(&shared->worker_count, m->slot_count);
-    atomic_store(&shared->bank, m->bank == shared_bank(shared, 0) ? 0 : 1);
+    atomic_store(&shared->bank, shared_bank_number(shared, m->bank));
     atomic_store(&shared->master_pid, (int32_t)getpid());
 }
 
@@ -163,6 +163,7 @@ static void start_done(struct master *m)
 {
     ev_timer_stop(m->loop, &m->start_limit);
     m->phase = PHASE_RUNNING;
+    adoption_fill(m); /* an heir with fewer workers has queues to empty */
     master_tell_shared(m);
     watchdog_start(m);
     master_report(m, true);
@@ -247,7 +248,7 @@ void master_stop(struct master *m, bool is_fast)
         if (is_fast || m->worker == NULL)
             master_end(m);
         else
-            worker_quit(m->worker, 0, WORKER_QUIT_IDLE_MS);
+            worker_quit(m->worker, WORKER_QUIT_IDLE_MS);
         return;
     }
     supervise_end(m, is_fast);
@@ -318,7 +319,7 @@ static bool open_listeners(struct master *m, struct buf *errors)
     inherited_take(&m->listeners, &m->upgrade.handoff);
     if (!inherited_take_given(&m->listeners, config, &m->activation, errors))
         return false;
-    if (!inboxes_prepare(&m->inboxes, config, m->slot_count, errors) ||
+    if (!inboxes_prepare(&m->inboxes, m->slot_count, errors) ||
         !listen_table_prepare(&m->listeners, config, m->slot_count, PORT_PATIENCE_MS, errors))
         return false;
     if (!listen_table_listen(&m->listeners, config, errors)) {

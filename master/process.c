@@ -166,6 +166,7 @@ static void start_inside(struct process *p, struct bundle *b, int channel_fd)
 
     copy_fds(b->listener_fds, b->listener_count);
     copy_fds(b->log_fds, b->log_count);
+    copy_fds(&b->inbox_fd, b->has_inbox);
     b->owns_fds = 1;
     p->pid = getpid();
     m->worker = worker_new(m->loop, &heritage);
@@ -238,14 +239,23 @@ bool process_send(struct process *p, enum message_type type, uint64_t generation
     return process_send_message(p, &m);
 }
 
-void process_quit(struct process *p, uint64_t limit_ms, unsigned heirs_end, uint64_t idle_ms)
+static bool send_quit(const struct process *p, const struct heirs *heirs, uint64_t idle_ms)
 {
-    struct message quit = { .type = MESSAGE_QUIT, .slot = heirs_end, .generation = idle_ms };
+    struct bundle bundle = { 0 };
 
+    if (p->channel.fd < 0 || heirs == NULL)
+        return false;
+    inboxes_bundle_heirs(heirs, p->slot, &bundle);
+    return bundle_send_quit(&bundle, heirs->bank, idle_ms, p->channel.fd) == 0;
+}
+
+void process_quit(struct process *p, uint64_t limit_ms, const struct heirs *heirs, uint64_t idle_ms)
+{
     p->state = PROCESS_LEAVING;
     p->answer = ANSWER_NONE;
     adoption_forget(p->master, p);
-    process_send_message(p, &quit);
+    if (!send_quit(p, heirs, idle_ms)) /* without them, then */
+        process_send(p, MESSAGE_QUIT, idle_ms);
     start_kill_limit(p, limit_ms);
 }
 

@@ -15,6 +15,7 @@
 #include "common/channel.h"
 #include "common/list.h"
 
+struct heirs;
 struct master;
 
 enum process_state {
@@ -52,10 +53,11 @@ bool process_send(struct process *p, enum message_type type, uint64_t generation
 bool process_send_message(struct process *p, const struct message *m);
 
 /*
- * Finish and end; `limit_ms` later it is killed, 0: never. Idle connections may go to the slots below
- * `heirs_end`, or are closed after `idle_ms`.
+ * Finish and end; `limit_ms` later it is killed, 0: never. Idle connections go to `heirs`; without
+ * (NULL) they are closed after `idle_ms`.
  */
-void process_quit(struct process *p, uint64_t limit_ms, unsigned heirs_end, uint64_t idle_ms);
+void process_quit(struct process *p, uint64_t limit_ms, const struct heirs *heirs,
+                  uint64_t idle_ms);
 /* End now; killed if it does not. */
 void process_stop(struct process *p);
 void process_kill(struct process *p);

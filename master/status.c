@@ -34,7 +34,7 @@ static void add_process(const struct master *m, const struct process *p, struct 
         buf_printf(out, ", %llu connections, %llu requests",
                    (unsigned long long)(accepted > closed ? accepted - closed : 0),
                    (unsigned long long)workers_requests(m, p->slot));
-    if (m->slots[p->slot].process == p && inboxes_has(&m->inboxes, p->slot))
+    if (m->slots[p->slot].process == p && workers_are_dealt(m, shared))
         buf_printf(out, ", %llu handed over, %llu taken over",
                    (unsigned long long)counter_read(shared, COUNTER_CONNECTIONS_HANDED_OVER),
                    (unsigned long long)counter_read(shared, COUNTER_CONNECTIONS_TAKEN_OVER));

@@ -15,8 +15,8 @@
 enum { QUIT_GRACE_MS = 2000 };
 
 /*
- * After an upgrade nobody waits for the end of the former workers, so that their idle connections have
- * longer to ask once more, and hear that the connection ends.
+ * After an upgrade nobody waits for the end of the former workers: idle connections that the next binary
+ * cannot take have longer to ask once more, and hear that the connection ends.
  */
 enum { UPGRADED_IDLE_MS = 5000 };
 
@@ -115,25 +115,31 @@ void supervise_end_pauses(struct master *m)
     }
 }
 
-/* `heirs_end`: slots below it have workers that go on. */
-static void quit(const struct master *m, struct process *p, unsigned heirs_end)
+/* Those who stay: the workers of all slots that there are to be. */
+static struct heirs heirs_here(const struct master *m)
+{
+    return (struct heirs){ &m->inboxes, m->slot_count, shared_bank_number(m->shared, m->bank) };
+}
+
+/* `heirs`: see process_quit(). */
+static void quit(const struct master *m, struct process *p, const struct heirs *heirs)
 {
     uint64_t timeout_ms = m->now.config->worker_shutdown_timeout_ms;
 
-    process_quit(p, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0, heirs_end,
+    process_quit(p, timeout_ms > 0 ? timeout_ms + QUIT_GRACE_MS : 0, heirs,
                  m->upgrade.is_succeeded ? UPGRADED_IDLE_MS : WORKER_QUIT_IDLE_MS);
 }
 
-static void leave(struct master *m, struct slot *slot, unsigned heirs_end)
+static void leave(struct master *m, struct slot *slot, const struct heirs *heirs)
 {
     struct process *current = slot->process, *retiring = slot->retiring;
 
     ev_timer_stop(m->loop, &slot->respawn);
     slot->process = slot->retiring = NULL;
     if (current != NULL)
-        quit(m, current, heirs_end);
+        quit(m, current, heirs);
     if (retiring != NULL)
-        quit(m, retiring, heirs_end);
+        quit(m, retiring, heirs);
 }
 
 void supervise_succeed(struct master *m, unsigned number)
@@ -155,9 +161,10 @@ void supervise_retire(struct master *m, unsigned number)
 {
     struct slot *slot = &m->slots[number];
     struct process *old = slot->retiring;
+    struct heirs heirs = heirs_here(m);
 
     slot->retiring = NULL;
-    quit(m, old, m->slot_count);
+    quit(m, old, &heirs);
 }
 
 /* An heir ended before it served. */
@@ -174,12 +181,14 @@ static void take_place_back(struct master *m, struct slot *slot, const struct pr
 
 void supervise_shrink(struct master *m)
 {
+    struct heirs heirs = heirs_here(m);
+
     listen_table_steer(&m->listeners, m->slot_count);
     for (unsigned i = 0; i < m->slot_count; i++)
         if (m->slots[i].adoption.is_closing)
             adoption_end(m, i);
     for (unsigned i = m->slot_count; i < CONFIG_WORKERS_MAX; i++) {
-        leave(m, &m->slots[i], m->slot_count);
+        leave(m, &m->slots[i], &heirs);
         adoption_drain(m, i);
     }
     adoption_fill(m);
@@ -193,12 +202,14 @@ void supervise_drain(struct master *m)
     m->is_drained = true;
     m->transaction.ends_drain = false;
     for (unsigned i = 0; i < m->slot_count; i++)
-        leave(m, &m->slots[i], 0);
+        leave(m, &m->slots[i], NULL);
     transaction_advance(m);
 }
 
 void supervise_end(struct master *m, bool is_fast)
 {
+    struct heirs heirs = upgrade_heirs(m);
+
     adoption_stop(m);
     for (unsigned i = 0; i < CONFIG_WORKERS_MAX; i++) {
         ev_timer_stop(m->loop, &m->slots[i].respawn);
@@ -210,7 +221,7 @@ void supervise_end(struct master *m, bool is_fast)
         if (is_fast)
             process_stop(p);
         else if (p->state != PROCESS_LEAVING)
-            quit(m, p, 0);
+            quit(m, p, &heirs);
     }
 }
 

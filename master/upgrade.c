@@ -83,6 +83,7 @@ void upgrade_init(struct upgrade *u, struct master *m, char **argv)
         u->argv[i] = xstrdup(argv[i]);
     u->folder = getcwd(NULL, 0);
     u->binary = find_binary(count > 0 ? argv[0] : "", u->folder);
+    inboxes_init(&u->inboxes);
     ev_io_init(&u->line, on_line, -1, EV_READ);
     ev_io_init(&u->former, NULL, -1, EV_READ);
     ev_timer_init(&u->limit, on_limit, 0., 0.);
@@ -101,6 +102,7 @@ void upgrade_fini(struct upgrade *u)
     if (u->former.fd >= 0)
         close(u->former.fd);
     buf_fini(&u->said);
+    inboxes_fini(&u->inboxes);
     handoff_fini(&u->handoff, true);
 }
 
@@ -124,6 +126,12 @@ static _Noreturn void exec_heir(struct upgrade *u, const struct handoff *h, int 
     _exit(127);
 }
 
+/* The one that is not ours. */
+static struct shared_slot *heirs_bank(const struct master *m)
+{
+    return shared_bank(m->shared, 1 - shared_bank_number(m->shared, m->bank));
+}
+
 static void write_table(struct master *m, struct handoff *h, int line, int err)
 {
     handoff_add(h, "former", line, "%d", (int)getpid());
@@ -131,12 +139,43 @@ static void write_table(struct master *m, struct handoff *h, int line, int err)
     handoff_add(h, "generation", -1, "%llu", (unsigned long long)m->transaction.last_number);
     if (m->now.workers > 0)
         handoff_add(h, "workers", -1, "%u", m->now.workers);
-    handoff_add(h, "shared", m->shared_fd, "%u", m->bank == shared_bank(m->shared, 0) ? 0u : 1u);
+    handoff_add(h, "shared", m->shared_fd, "%u", shared_bank_number(m->shared, m->bank));
     if (m->pid_file.fd >= 0)
         handoff_add(h, "pid_file", m->pid_file.fd, "%s", m->pid_file.path);
     logs_hand_over(&m->now.logs, h);
     control_hand_over(&m->control, h);
     inherited_write(&m->listeners, h);
+    inboxes_hand_over(&m->upgrade.inboxes, h);
+}
+
+/*
+ * Those of the heir's workers, so that ours can give them their connections: as many as we have. In a
+ * bank that nobody uses now; what the master before us left there is nobody's.
+ */
+static void make_inboxes(struct master *m)
+{
+    struct upgrade *u = &m->upgrade;
+    struct shared_slot *slots = heirs_bank(m);
+    struct buf errors = { 0 };
+
+    for (unsigned i = 0; i < CONFIG_WORKERS_MAX && shared_was_used(&slots[i]); i++)
+        atomic_store(&slots[i].takes, 0);
+    if (!inboxes_prepare(&u->inboxes, m->slot_count, &errors)) {
+        log_warn("upgrade: idle connections will be closed: %s", buf_cstr(&errors));
+        inboxes_fini(&u->inboxes);
+    }
+    buf_fini(&errors);
+}
+
+struct heirs upgrade_heirs(const struct master *m)
+{
+    const struct shared_slot *slots = heirs_bank(m);
+    struct heirs heirs = { &m->upgrade.inboxes, 0, shared_bank_number(m->shared, slots) };
+
+    for (unsigned i = 0; m->upgrade.is_succeeded && i < CONFIG_WORKERS_MAX; i++)
+        if (atomic_load(&slots[i].takes) != 0)
+            heirs.slot_count = i + 1;
+    return heirs;
 }
 
 /* -1: errno. */
@@ -149,6 +188,7 @@ static int start_heir(struct master *m)
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 &&
         (err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) >= 0) {
+        make_inboxes(m);
         write_table(m, &table, pair[1], err);
         memfd = handoff_write(&table);
     }
@@ -159,6 +199,7 @@ static int start_heir(struct master *m)
     if (pid == 0)
         exec_heir(u, &table, memfd, pair[1]);
     saved_errno = errno;
+    inboxes_close_takers(&u->inboxes);
     handoff_fini(&table, false);
     if (memfd >= 0)
         close(memfd);
@@ -168,9 +209,11 @@ static int start_heir(struct master *m)
         close(pair[1]);
     if (pid < 0 && pair[0] >= 0)
         close(pair[0]);
-    errno = saved_errno;
-    if (pid < 0)
+    if (pid < 0) {
+        inboxes_fini(&u->inboxes);
+        errno = saved_errno;
         return -1;
+    }
     u->heir_pid = pid;
     u->said.n = 0;
     u->is_go_said = false;
@@ -386,8 +429,10 @@ bool upgrade_reap(struct master *m, pid_t pid, int status)
 
     if (pid != u->heir_pid)
         return false;
-    if (!u->is_succeeded)
+    if (!u->is_succeeded) {
         read_line(m);
+        inboxes_fini(&u->inboxes);
+    }
     u->heir_pid = 0;
     ev_timer_stop(m->loop, &u->limit);
     if (WIFSIGNALED(status))

@@ -23,6 +23,7 @@
 
 #include "common/buf.h"
 #include "master/handoff.h"
+#include "master/inboxes.h"
 #include "master/pid_file.h"
 
 struct master;
@@ -41,6 +42,7 @@ struct upgrade {
     struct buf said; /* what came over the line */
     bool is_go_said; /* the heir may have touched what it will own */
     bool is_succeeded;
+    struct inboxes inboxes; /* of the heir's slots, until there is no upgrade */
 
     /* The heir: */
     struct handoff handoff;
@@ -68,6 +70,9 @@ bool upgrade_is_ending(const struct upgrade *u);
 /* SIGCHLD: true if it was the heir. */
 bool upgrade_reap(struct master *m, pid_t pid, int status);
 
+/* The workers that go on with our connections; none unless it succeeded. */
+struct heirs upgrade_heirs(const struct master *m);
+
 /* ---- the heir ---- */
 
 /* Takes what was left to us, if anything. Before anything is opened. */
@@ -82,7 +87,7 @@ uint64_t upgrade_generation(struct upgrade *u);
 /* The number of workers that an operator set by hand; 0: none did. */
 unsigned upgrade_workers(struct upgrade *u);
 
-/* The shared block and our bank in it; false: none was left, or it is not laid out as ours. */
+/* The shared block, our bank in it and our inboxes; false: none was left, or it is not laid out as ours. */
 bool upgrade_take_shared(struct master *m);
 
 /* The pid file with its lock, if the config still names it. */

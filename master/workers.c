@@ -15,7 +15,7 @@ struct figures {
     double up_s;
     bool
         has_counters; /* they are the slot's, and it has one writer: a leaving worker's are its heir's */
-    bool has_inbox;
+    bool is_dealt;
     uint64_t open, requests, handed_over, taken_over;
     bool has_stat;
     struct proc_stat stat;
@@ -45,7 +45,7 @@ static struct figures figures_of(const struct master *m, const struct process *p
         .generation = p->generation,
         .up_s = up_s > 0 ? up_s : 0,
         .has_counters = slot->process == p,
-        .has_inbox = inboxes_has(&m->inboxes, p->slot),
+        .is_dealt = workers_are_dealt(m, shared),
         .open = accepted > closed ? accepted - closed : 0,
         .requests = workers_requests(m, p->slot),
         .handed_over = counter_read(shared, COUNTER_CONNECTIONS_HANDED_OVER),
@@ -100,6 +100,13 @@ static void add_line(const struct figures *f, struct buf *out)
                f->has_stat ? human_size(f->stat.memory_bytes, memory) : "-", f->respawns);
 }
 
+bool workers_are_dealt(const struct master *m, const struct shared_slot *slot)
+{
+    return (m->now.config->has_connection_balance && m->slot_count > 1) ||
+           counter_read(slot, COUNTER_CONNECTIONS_HANDED_OVER) > 0 ||
+           counter_read(slot, COUNTER_CONNECTIONS_TAKEN_OVER) > 0;
+}
+
 uint64_t workers_requests(const struct master *m, unsigned slot)
 {
     struct series_totals totals = { 0 };
@@ -131,7 +138,7 @@ static void add_object(const struct figures *f, struct buf *out)
         json_add_u64(out, "connections", f->open);
         json_add_u64(out, "requests", f->requests);
     }
-    if (f->pid != 0 && f->has_counters && f->has_inbox) {
+    if (f->pid != 0 && f->has_counters && f->is_dealt) {
         json_add_u64(out, "handed_over", f->handed_over);
         json_add_u64(out, "taken_over", f->taken_over);
     }

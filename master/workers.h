@@ -13,9 +13,13 @@
 #include "common/buf.h"
 
 struct master;
+struct shared_slot;
 
 /* Answered in the slot since the first master: an upgrade counts in another bank. */
 uint64_t workers_requests(const struct master *m, unsigned slot);
+
+/* Whether it is worth telling how many connections the slot's worker gave to others and got. */
+bool workers_are_dealt(const struct master *m, const struct shared_slot *slot);
 
 void workers_write(const struct master *m, struct buf *out);
 

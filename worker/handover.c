@@ -89,24 +89,23 @@ static void write_message(struct inbox_message *m, const struct listener *l, con
     struct worker *w = l->worker;
 
     memset(m, 0, sizeof(*m)); /* the gaps too: it leaves the process */
-    m->number = (uint64_t)w->slot << 48 | ++w->handover.given;
+    m->number = (uint64_t)shared_number(w->shared, w->counters) << 48 | ++w->handover.given;
     m->listen = l->address;
     memcpy(&m->peer, peer, sizeof(*peer));
     m->has_proxy_protocol = protocol == &proxy_protocol;
 }
 
 /* `generation`: that it must run; 0: any. False: it takes none, or its inbox is full. */
-static bool give_to(struct worker *w, const struct bundle_peer *to, const struct inbox_message *m,
-                    int fd, uint64_t generation)
+static bool give_to(struct worker *w, struct shared_slot *s, int inbox,
+                    const struct inbox_message *m, int fd, uint64_t generation)
 {
-    struct shared_slot *s = &w->slots[to->slot];
     uint64_t takes;
 
     if (atomic_load_explicit(&s->assigned, memory_order_relaxed) <= 0)
         atomic_store_explicit(&s->assigned_ms, w->clock.now_ms, memory_order_relaxed);
     atomic_fetch_add(&s->assigned, 1);
     takes = atomic_load(&s->takes);
-    if (takes == 0 || (generation != 0 && takes != generation) || inbox_give(to->fd, m, fd) < 0) {
+    if (takes == 0 || (generation != 0 && takes != generation) || inbox_give(inbox, m, fd) < 0) {
         atomic_fetch_sub(&s->assigned, 1);
         return false;
     }
@@ -117,50 +116,61 @@ static bool give_to(struct worker *w, const struct bundle_peer *to, const struct
 bool handover_give(struct listener *l, int fd, const union peer *peer)
 {
     struct worker *w = l->worker;
+    const struct bundle_peer *to;
     struct inbox_message m;
     int chosen;
 
     chosen = choose(w, is_full(w));
     if (chosen == HANDOVER_NOT)
         return false;
+    to = &w->handover.peers[chosen];
     write_message(&m, l, peer, l->protocol);
-    if (!give_to(w, &w->handover.peers[chosen], &m, fd, w->gen->number))
+    if (!give_to(w, &w->slots[to->slot], to->fd, &m, fd, w->gen->number))
         return false;
     close(fd);
     return true;
 }
 
+void handover_name_heirs(struct worker *w, struct bundle *heirs, unsigned bank)
+{
+    struct handover *h = &w->handover;
+
+    memcpy(h->heirs, heirs->peers, heirs->peer_count * sizeof(*h->heirs));
+    h->heir_count = heirs->peer_count;
+    heirs->peer_count = 0; /* the worker's now */
+    h->heir_slots = shared_bank(w->shared, bank);
+}
+
 /* The one with the least load; of another generation too, for what comes next is a new request. */
-static const struct bundle_peer *choose_heir(const struct worker *w, unsigned slot_end)
+static const struct bundle_peer *choose_heir(const struct worker *w)
 {
     const struct handover *h = &w->handover;
     const struct bundle_peer *best = NULL;
     unsigned least = 0;
 
-    for (size_t i = 0; i < h->peer_count; i++) {
-        const struct shared_slot *s = &w->slots[h->peers[i].slot];
+    for (size_t i = 0; i < h->heir_count; i++) {
+        const struct shared_slot *s = &h->heir_slots[h->heirs[i].slot];
         unsigned load = slot_load(s);
 
-        if (h->peers[i].slot >= slot_end || is_stuck(w, s) || atomic_load(&s->takes) == 0 ||
-            (best != NULL && load >= least))
+        if (is_stuck(w, s) || atomic_load(&s->takes) == 0 || (best != NULL && load >= least))
             continue;
-        best = &h->peers[i];
+        best = &h->heirs[i];
         least = load;
     }
     return best;
 }
 
-enum handover_moved handover_move(struct conn *c, unsigned slot_end)
+enum handover_moved handover_move(struct conn *c)
 {
     struct worker *w = c->worker;
-    const struct bundle_peer *to = choose_heir(w, slot_end);
+    const struct bundle_peer *to = choose_heir(w);
     struct inbox_message m;
 
     if (to == NULL)
         return HANDOVER_NOBODY;
     write_message(&m, c->listener, &c->peer, c->protocol);
     m.request_count = c->request_count;
-    if (!give_to(w, to, &m, c->io.fd, 0))
+    if (!give_to(w, &w->handover.heir_slots[to->slot], to->fd, &m, c->io.fd, 0))
         return HANDOVER_LATER;
     conn_close(&c, CLOSE_MOVED);
     return HANDOVER_MOVED;
@@ -297,11 +307,11 @@ void handover_init(struct worker *w)
     atomic_store(&w->counters->open, 0);
 }
 
-static void forget_peers(struct worker *w)
+static void forget(struct bundle_peer *peers, size_t *count)
 {
-    for (size_t i = 0; i < w->handover.peer_count; i++)
-        close(w->handover.peers[i].fd);
-    w->handover.peer_count = 0;
+    for (size_t i = 0; i < *count; i++)
+        close(peers[i].fd);
+    *count = 0;
 }
 
 /* Siblings see it at once; see the top of the header. */
@@ -312,7 +322,7 @@ static void set_taking(struct worker *w, bool is_taking)
 
 void handover_update(struct worker *w, struct bundle *bundle)
 {
-    forget_peers(w);
+    forget(w->handover.peers, &w->handover.peer_count);
     for (size_t i = 0; i < bundle->peer_count; i++)
         w->handover.peers[i] = bundle->peers[i];
     w->handover.peer_count = bundle->peer_count;
@@ -352,11 +362,26 @@ void handover_resume(struct worker *w)
     set_taking(w, true);
 }
 
+/* It has the slot already, and its inbox: what we took from there we would give back to it. */
+static bool has_successor(const struct worker *w)
+{
+    const struct handover *h = &w->handover;
+
+    for (size_t i = 0; i < h->heir_count; i++)
+        if (&h->heir_slots[h->heirs[i].slot] == w->counters)
+            return true;
+    return false;
+}
+
 void handover_quit(struct worker *w)
 {
+    release_all(w);
+    if (has_successor(w)) {
+        close_taker(&w->handover.inbox);
+        return;
+    }
     if (has_inbox(w))
         set_taking(w, false);
-    release_all(w);
     drain(w);
 }
 
@@ -394,7 +419,8 @@ void handover_tick(struct worker *w)
 
 void handover_fini(struct worker *w)
 {
-    forget_peers(w);
+    forget(w->handover.peers, &w->handover.peer_count);
+    forget(w->handover.heirs, &w->handover.heir_count);
     release_all(w);
     close_taker(&w->handover.inbox);
 }

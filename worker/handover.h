@@ -28,6 +28,7 @@
 
 struct conn;
 struct listener;
+struct shared_slot;
 struct worker;
 union peer;
 
@@ -51,6 +52,9 @@ struct handover {
     struct list adopted;      /* struct inbox_taker: of slots whose workers are stuck */
     size_t peer_count;
     struct bundle_peer peers[INBOX_PEERS_MAX]; /* descriptors owned */
+    size_t heir_count;                         /* of a worker that leaves */
+    struct bundle_peer heirs[INBOX_PEERS_MAX]; /* likewise */
+    struct shared_slot *heir_slots;            /* the bank that is theirs */
     uint64_t given;                            /* messages so far */
     bool is_taking; /* what is driven now was just taken: the giver may still have a copy open */
     /* what on_tick() saw last time */
@@ -76,14 +80,17 @@ void handover_tell_load(struct worker *w);
 enum handover_moved {
     HANDOVER_MOVED,  /* the connection is gone from here */
     HANDOVER_LATER,  /* its inbox is full at the moment */
-    HANDOVER_NOBODY, /* no sibling takes any */
+    HANDOVER_NOBODY, /* no heir takes any */
 };
 
 /*
- * A worker that leaves: gives a connection that is between two requests to a sibling in a slot below
- * `slot_end`, who goes on with it.
+ * A worker that leaves: those who go on with its connections, siblings or the workers of the next
+ * binary. Takes the bundle's peers; before handover_quit().
  */
-enum handover_moved handover_move(struct conn *c, unsigned slot_end);
+void handover_name_heirs(struct worker *w, struct bundle *heirs, unsigned bank);
+
+/* Gives a connection that is between two requests to one of them. */
+enum handover_moved handover_move(struct conn *c);
 
 /* Takes from another slot's inbox too (`fd` is ours from here on), until it is released. */
 void handover_adopt(struct worker *w, unsigned slot, int fd);
@@ -99,7 +106,10 @@ bool handover_give(struct listener *l, int fd, const union peer *peer);
 void handover_pause(struct worker *w);
 void handover_resume(struct worker *w);
 
-/* Takes for the last time: what is in the inbox or on its way there. Still gives. */
+/*
+ * Takes for the last time: what is in the inbox or on its way there, unless an heir in the same slot
+ * is there to take it. Still gives.
+ */
 void handover_quit(struct worker *w);
 bool handover_is_over(const struct worker *w);
 

@@ -57,7 +57,6 @@ struct worker {
     bool is_single, is_quitting;
     uint64_t requests_most; /* answered on a connection, of which the last closes it */
     uint64_t quit_idle_ms;  /* quitting: others are closed when they have been idle for it */
-    unsigned heirs_end;     /* quitting: idle connections move to siblings in slots below it */
     struct shared *shared;
     struct shared_slot *slots;    /* the bank of it that our siblings use */
     struct shared_slot *counters; /* this worker's own */

@@ -111,8 +111,8 @@ static bool part_with(struct worker *w, enum deadline_kind kind, uint64_t least_
         struct conn *c = CONTAINER_OF(d, struct conn, deadline);
         enum handover_moved moved = HANDOVER_NOBODY;
 
-        if (w->heirs_end > 0 && conn_is_between_requests(c))
-            moved = handover_move(c, w->heirs_end);
+        if (conn_is_between_requests(c))
+            moved = handover_move(c);
         if (moved == HANDOVER_LATER)
             return false;
         if (moved == HANDOVER_MOVED)
@@ -139,13 +139,12 @@ static void part_with_idle(struct worker *w)
     end_if_done(w);
 }
 
-void worker_quit(struct worker *w, unsigned heirs_end, uint64_t idle_ms)
+void worker_quit(struct worker *w, uint64_t idle_ms)
 {
     if (w->is_quitting)
         return;
     w->is_quitting = true;
     w->requests_most = 0;
-    w->heirs_end = heirs_end;
     w->quit_idle_ms = idle_ms;
     quit_within(w, (double)w->gen->config->worker_shutdown_timeout_ms / 1000);
     listeners_close(w);
@@ -387,6 +386,19 @@ static void release(struct worker *w, unsigned slot)
         log_error("message to the master: %m");
 }
 
+/* Without heirs, if they did not arrive whole: the end is the same. */
+static void quit(struct worker *w, struct message *m)
+{
+    struct bundle heirs;
+
+    if (bundle_take(&w->incoming, m, &heirs) == 1) {
+        if (!w->is_quitting)
+            handover_name_heirs(w, &heirs, m->slot);
+        bundle_fini(&heirs);
+    }
+    worker_quit(w, m->generation);
+}
+
 /* ---- the channel ---- */
 
 static void obey(struct worker *w, struct message *m)
@@ -408,7 +420,7 @@ static void obey(struct worker *w, struct message *m)
         reopen_logs(w, m);
         return;
     case MESSAGE_QUIT:
-        worker_quit(w, m->slot, m->generation);
+        quit(w, m);
         return;
     case MESSAGE_ADOPT:
         adopt(w, m);
@@ -447,7 +459,7 @@ static void on_message(struct ev_loop *loop, ev_io *io, int events)
     if (w->is_single)
         return;
     log_warn("the master is gone: finishing");
-    worker_quit(w, 0, WORKER_QUIT_IDLE_MS);
+    worker_quit(w, WORKER_QUIT_IDLE_MS);
     quit_within(w, ORPHAN_QUIT_S);
 }
 

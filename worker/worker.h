@@ -32,9 +32,9 @@ void worker_free(struct worker **w);
 
 /*
  * Stops accepting, finishes what is under way, then breaks the loop. Whoever asks again is told that
- * the connection ends; who is idle goes to a sibling in a slot below `heirs_end`, if there is one,
- * else is closed when it has had all of its answer and has asked nothing for `idle_ms`.
+ * the connection ends; who is idle goes to one of those whom handover_name_heirs() named, else is
+ * closed when it has had all of its answer and has asked nothing for `idle_ms`.
  */
-void worker_quit(struct worker *w, unsigned heirs_end, uint64_t idle_ms);
+void worker_quit(struct worker *w, uint64_t idle_ms);
 
 #endif

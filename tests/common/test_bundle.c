@@ -122,6 +122,27 @@ static const struct {
     { "three messages", 64, 2 * CHANNEL_FDS_MAX, 2, "/x" },
 };
 
+Test(bundle, of_heirs_comes_with_the_quit)
+{
+    struct bundle sent = new_bundle(0, 0, 3, NULL), got;
+    struct message m;
+
+    cr_assert_eq(bundle_send_quit(&sent, 1, 500, master), 0);
+    cr_assert_eq(receive(&got), 1);
+    sent.generation = 500;
+    check_equal(&sent, &got);
+    bundle_fini(&got);
+    bundle_fini(&sent);
+
+    sent = (struct bundle){ .peer_count = 0 };
+    cr_assert_eq(bundle_send_quit(&sent, 1, 500, master), 0);
+    cr_assert_eq(channel_receive(worker, &m), 1);
+    cr_expect(m.type == MESSAGE_QUIT && m.slot == 1 && m.generation == 500 && m.fd_count == 0);
+    cr_assert_eq(bundle_take(&(struct fd_list){ .count = 0 }, &m, &got), 1, "nobody is an answer");
+    cr_expect_eq(got.peer_count, 0);
+    bundle_fini(&got);
+}
+
 Test(bundle, arrives_as_it_was_sent)
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

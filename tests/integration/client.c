@@ -338,6 +338,36 @@ void response_fini(struct response *r)
     buf_fini(&r->body);
 }
 
+void clients_open(struct client *clients, size_t count, size_t asked, const struct server *s)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct response r;
+
+        client_open(&clients[i], s);
+        if (i >= asked)
+            continue;
+        cr_assert(client_ask(&clients[i], &r, "GET", "/", NULL), "client %zu: %s", i, r.failure);
+        response_fini(&r);
+    }
+}
+
+void clients_go_on(struct client *clients, size_t count)
+{
+    size_t failed = 0;
+
+    for (size_t i = 0; i < count && failed < 10; i++) {
+        struct response r;
+        bool is_well = client_ask(&clients[i], &r, "GET", "/", NULL) && r.status == 200 &&
+                       !response_field_is(&r, "Connection", "close");
+
+        cr_expect(is_well, "client %zu of %zu: status %d, %s", i, count, r.status,
+                  r.failure != NULL ? r.failure : buf_cstr(&r.head));
+        failed += !is_well;
+        response_fini(&r);
+        client_close(&clients[i]);
+    }
+}
+
 bool fetch(const struct server *s, struct response *r, const char *method, const char *target,
            const char *fields)
 {

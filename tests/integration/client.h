@@ -71,6 +71,11 @@ int fetch_status(const struct server *s, const char *target);
 bool fetch_until(const struct server *s, const char *target, int status, const char *body,
                  unsigned ms);
 
+/* `count` connections, of which the first `asked` have had one answer each. */
+void clients_open(struct client *clients, size_t count, size_t asked, const struct server *s);
+/* Each still gets an answer that does not announce the end; then they are closed. */
+void clients_go_on(struct client *clients, size_t count);
+
 /* Receives until the server closes or the deadline passes; the bytes are in c->in from c->taken. */
 enum client_end client_read_to_end(struct client *c, unsigned ms);
 /* Waits for some bytes more. False: end or deadline. */

@@ -79,6 +79,32 @@ Test(roll, replaces_them_beside_a_change_of_their_number)
                     "workers: 3\nconnection_balance: on\nworker_rlimit_nofile: 700\n", 3);
 }
 
+/* To the next worker of the same slot, where there is no other. */
+static void roll_with_idle(const char *before, const char *after)
+{
+    enum { COUNT = 100 };
+    static struct client clients[COUNT];
+    struct server s;
+
+    server_open(&s);
+    server_start(&s, before);
+    clients_open(clients, COUNT, COUNT / 2, &s);
+    server_reload(&s, after);
+    pause_ms(700); /* longer than those without an heir have */
+    clients_go_on(clients, COUNT);
+    server_close(&s);
+}
+
+Test(roll, passes_idle_connections_on)
+{
+    roll_with_idle("workers: 3\n", "workers: 3\nworker_rlimit_nofile: 700\n");
+}
+
+Test(roll, passes_idle_connections_on_from_the_only_worker)
+{
+    roll_with_idle("workers: 1\n", "workers: 1\nworker_rlimit_nofile: 700\n");
+}
+
 /* The docroot is root's alone: the first heir cannot start, and everybody else stays. */
 Test(roll, that_fails_leaves_the_workers_as_they_are)
 {

@@ -152,6 +152,46 @@ Test(upgrade, finishes_a_download_that_the_former_master_began)
     server_close(&s);
 }
 
+/* More than an inbox holds at once; some have asked, some have said nothing yet. */
+static void pass_idle_on(const char *before, const char *after)
+{
+    enum { ASKED = 400, COUNT = 450 };
+    static struct client clients[COUNT];
+    struct server s;
+
+    open_with_copy(&s);
+    server_start(&s, before);
+    clients_open(clients, COUNT, ASKED, &s);
+    server_config(&s, after);
+    for (unsigned i = 0; i < 2; i++) {
+        upgrade(&s);
+        cr_assert(server_wait_log(&s, s.log_start, "has ended", DEADLINE_MS));
+        s.log_start = server_log_size(&s);
+    }
+    clients_go_on(clients, COUNT);
+    server_close(&s);
+}
+
+Test(upgrade, passes_idle_connections_on)
+{
+    pass_idle_on("workers: 4\n", "workers: 4\n");
+}
+
+Test(upgrade, passes_idle_connections_on_from_one_worker_to_another)
+{
+    pass_idle_on("workers: 1\n", "workers: 1\n");
+}
+
+Test(upgrade, passes_idle_connections_on_from_many_workers_to_few)
+{
+    pass_idle_on("workers: 8\nconnection_balance: off\n", "workers: 2\n");
+}
+
+Test(upgrade, passes_idle_connections_on_from_few_workers_to_many)
+{
+    pass_idle_on("workers: 1\n", "workers: 3\n");
+}
+
 static unsigned long figure(const struct server *s, const char *name)
 {
     struct response r;

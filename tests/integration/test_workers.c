@@ -122,55 +122,41 @@ Test(workers, become_fewer_and_nobody_is_reset_without_balance)
     change_under_load("connection_balance: off\n");
 }
 
+/* Of 8 workers' connections, `asked` have had an answer; then one worker serves them all. */
+static void leave_with_idle(size_t count, size_t asked, const char *settings)
+{
+    static struct client clients[700];
+    struct server s;
+    char config[128];
+
+    snprintf(config, sizeof(config), "workers: 8\n%s", settings);
+    server_open(&s);
+    server_start(&s, config);
+    clients_open(clients, count, asked, &s);
+    pause_ms(600);
+    change_workers(&s, 1, settings);
+    clients_go_on(clients, count);
+    server_close(&s);
+}
+
 /*
  * A connection that idles goes to a worker that stays: it is neither closed nor told to close. More
  * than an inbox holds at once, and idle for longer than a drain waits for those who have no heir.
  */
 Test(workers, that_leave_pass_their_idle_connections_on)
 {
-    enum { COUNT = 700 };
-    static struct client clients[COUNT];
-    struct server s;
-    struct response r;
+    leave_with_idle(700, 700, "");
+}
 
-    server_open(&s);
-    server_start(&s, "workers: 8\n");
-    for (size_t i = 0; i < COUNT; i++) {
-        client_open(&clients[i], &s);
-        cr_assert(client_ask(&clients[i], &r, "GET", "/", NULL));
-        response_fini(&r);
-    }
-    pause_ms(600);
-    change_workers(&s, 1, "");
-    for (size_t i = 0; i < COUNT; i++) {
-        cr_expect(client_ask(&clients[i], &r, "GET", "/", NULL), "client %zu: %s", i, r.failure);
-        cr_expect(!response_field_is(&r, "Connection", "close"));
-        response_fini(&r);
-        client_close(&clients[i]);
-    }
-    server_close(&s);
+Test(workers, that_leave_pass_their_idle_connections_on_without_balance)
+{
+    leave_with_idle(100, 100, "connection_balance: off\n");
 }
 
 /* With TCP_DEFER_ACCEPT a client that says nothing yet stands half-way in its slot's queue. */
 Test(workers, that_leave_lose_no_connection_that_has_said_nothing)
 {
-    enum { COUNT = 64 };
-    static struct client clients[COUNT];
-    struct server s;
-    struct response r;
-
-    server_open(&s);
-    server_start(&s, "workers: 8\n");
-    for (size_t i = 0; i < COUNT; i++)
-        client_open(&clients[i], &s);
-    change_workers(&s, 2, "");
-    for (size_t i = 0; i < COUNT; i++) {
-        client_send_text(&clients[i], GET);
-        cr_expect(client_read(&clients[i], &r, false), "client %zu: %s", i, r.failure);
-        response_fini(&r);
-        client_close(&clients[i]);
-    }
-    server_close(&s);
+    leave_with_idle(64, 0, "");
 }
 
 Test(workers, that_an_operator_set_stay_until_the_next_reload)

@@ -21,11 +21,11 @@ static void fini(void)
 
 TestSuite(inboxes, .init = init, .fini = fini);
 
-static void prepare(const struct config *config, unsigned count)
+static void prepare(unsigned count)
 {
     struct buf errors = { 0 };
 
-    cr_assert(inboxes_prepare(&boxes, config, count, &errors), "%s", buf_cstr(&errors));
+    cr_assert(inboxes_prepare(&boxes, count, &errors), "%s", buf_cstr(&errors));
     buf_fini(&errors);
 }
 
@@ -37,21 +37,71 @@ static struct bundle bundle_of(const struct config *config, unsigned count, unsi
     return b;
 }
 
-Test(inboxes, are_none_where_one_worker_serves_or_balance_is_off)
+Test(inboxes, have_no_givers_where_one_worker_serves_or_balance_is_off)
 {
     struct bundle b;
 
-    prepare(&balanced, 1);
+    prepare(1);
     b = bundle_of(&balanced, 1, 0);
-    cr_expect(!b.has_inbox && b.peer_count == 0);
-    prepare(&plain, 4);
+    cr_expect(b.has_inbox && b.peer_count == 0);
+    prepare(4);
     b = bundle_of(&plain, 4, 1);
-    cr_expect(!b.has_inbox && b.peer_count == 0);
+    cr_expect(b.has_inbox && b.peer_count == 0);
+}
+
+static unsigned slots_of(const struct bundle *b)
+{
+    unsigned seen = 0;
+
+    for (size_t i = 0; i < b->peer_count; i++) {
+        cr_expect_eq(b->peers[i].fd, boxes.slots[b->peers[i].slot].give_fd);
+        seen |= 1U << b->peers[i].slot;
+    }
+    return seen;
+}
+
+Test(inboxes, are_all_open_to_a_worker_that_leaves)
+{
+    struct heirs heirs = { .inboxes = &boxes, .slot_count = 3 };
+    struct bundle b = { 0 };
+
+    prepare(8);
+    inboxes_bundle_heirs(&heirs, 1, &b);
+    cr_expect_eq(slots_of(&b), 7U, "that of the next worker of its own slot too");
+    inboxes_bundle_heirs(&heirs, 6, &b);
+    cr_expect_eq(slots_of(&b), 7U);
+    heirs.slot_count = 0;
+    inboxes_bundle_heirs(&heirs, 6, &b);
+    cr_expect_eq(b.peer_count, 0);
+}
+
+Test(inboxes, pass_to_the_next_master_in_whole_pairs)
+{
+    static struct inboxes next;
+    struct handoff h = { .count = 0 };
+
+    inboxes_init(&next);
+    prepare(3);
+    inboxes_hand_over(&boxes, &h);
+    handoff_add(&h, "inbox_give", dup(1), "7");    /* half of one */
+    handoff_add(&h, "inbox_take", dup(1), "5000"); /* and what makes no sense */
+    handoff_add(&h, "inbox_take", dup(1), "x");
+    cr_assert(handoff_parse(&h));
+    inboxes_take(&next, &h);
+    for (unsigned i = 0; i < 3; i++) {
+        cr_expect_eq(next.slots[i].give_fd, boxes.slots[i].give_fd);
+        cr_expect_eq(next.slots[i].take_fd, boxes.slots[i].take_fd);
+    }
+    cr_expect(!inboxes_has(&next, 3) && !inboxes_has(&next, 7));
+    cr_expect_eq(next.slots[7].give_fd, -1);
+    handoff_fini(&h, true);
+    inboxes_init(&boxes);
+    inboxes_fini(&next);
 }
 
 Test(inboxes, let_a_worker_give_to_each_sibling)
 {
-    prepare(&balanced, 4);
+    prepare(4);
     for (unsigned slot = 0; slot < 4; slot++) {
         struct bundle b = bundle_of(&balanced, 4, slot);
         unsigned seen = 0;
@@ -70,7 +120,7 @@ Test(inboxes, give_and_are_given_to_a_few_of_many_each_as_many)
 {
     static unsigned givers[100];
 
-    prepare(&balanced, 100);
+    prepare(100);
     for (unsigned slot = 0; slot < 100; slot++) {
         struct bundle b = bundle_of(&balanced, 100, slot);
 
@@ -88,9 +138,9 @@ Test(inboxes, stay_as_they_are_while_their_slots_do)
 {
     int give_fd;
 
-    prepare(&balanced, 2);
+    prepare(2);
     give_fd = boxes.slots[1].give_fd;
-    prepare(&balanced, 8);
+    prepare(8);
     cr_expect_eq(boxes.slots[1].give_fd, give_fd);
     cr_expect(bundle_of(&plain, 8, 1).has_inbox, "what waits in it must be read");
     cr_expect_eq(bundle_of(&plain, 8, 1).peer_count, 0);
@@ -100,7 +150,7 @@ Test(inboxes, leave_a_child_what_is_its_own)
 {
     struct bundle b;
 
-    prepare(&balanced, 3);
+    prepare(3);
     b = bundle_of(&balanced, 3, 1);
     inboxes_forget(&boxes, 1, &b);
     inboxes_fini(&boxes);
@@ -116,7 +166,7 @@ Test(inboxes, pass_on_what_waits_in_a_slot_that_goes)
     struct shared *shared = shared_new(&memfd);
 
     cr_assert_not_null(shared);
-    prepare(&balanced, 2);
+    prepare(2);
     memset(&m, 0, sizeof(m));
     for (m.number = 1; m.number <= 3; m.number++)
         cr_assert_eq(inbox_give(boxes.slots[1].give_fd, &m, STDOUT_FILENO), 0);
@@ -142,7 +192,7 @@ Test(inboxes, say_so_when_there_are_not_enough_descriptors)
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
     limit.rlim_cur = 40;
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    cr_expect(!inboxes_prepare(&boxes, &balanced, 100, &errors));
+    cr_expect(!inboxes_prepare(&boxes, 100, &errors));
     cr_expect(strstr(buf_cstr(&errors), "ulimit -n") != NULL, "%s", buf_cstr(&errors));
     buf_fini(&errors);
 }
