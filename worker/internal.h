@@ -164,4 +164,8 @@ void account_settle(struct worker *w);
 /* After a connection closed: a pause of accepting may end, and so may the worker. */
 void worker_on_conn_closed(struct worker *w);
 
+/* An answer; `text` may be NULL. */
+void worker_tell_master(const struct worker *w, enum message_type type, uint64_t generation,
+                        const char *text);
+
 #endif
