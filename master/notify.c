@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/buf.h"
 #include "common/log.h"
+#include "common/now.h"
 
 static void on_watchdog(struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -99,11 +99,8 @@ void notify_send(struct notify *n, const char *format, ...)
 
 void notify_reloading(struct notify *n)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
     notify_send(n, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=reloading",
-                (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
+                (unsigned long long)monotonic_us());
 }
 
 void notify_pass(void)

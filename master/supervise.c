@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "common/log.h"
+#include "common/now.h"
 #include "master/process.h"
-#include "worker/worker.h"
 #include "master/question.h"
+#include "worker/worker.h"
 
 /* On top of worker_shutdown_timeout, in which a worker ends by itself. */
 enum { QUIT_GRACE_MS = 2000 };
@@ -257,12 +257,9 @@ static void log_flight(const struct master *m, const struct process *p)
 {
     const struct flight *flight = shared_flight(m->shared, m->bank, p->flight);
     struct buf text = { 0 };
-    struct timespec now;
     struct str rest;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    flight_describe(flight, (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec, FLIGHT_TOLD,
-                    &text);
+    flight_describe(flight, monotonic_ns(), FLIGHT_TOLD, &text);
     rest = buf_str(&text);
     while (rest.n > 0) {
         struct str line = str_cut(&rest, '\n');

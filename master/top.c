@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/now.h"
 #include "common/xmalloc.h"
 #include "master/terminal.h"
 #include "master/top_source.h"
@@ -30,24 +31,11 @@ struct top {
     int result;
 };
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static uint64_t now_ms(void)
-{
-    return now_ns() / 1000000;
-}
-
 /* ---- samples ---- */
 
 static void take(struct top *t, struct top_sample *sample)
 {
-    top_sample_take(sample, t->source.shared, now_ns(), (uint64_t)time(NULL));
+    top_sample_take(sample, t->source.shared, monotonic_ns(), (uint64_t)time(NULL));
     top_sample_read_processes(sample);
 }
 
@@ -63,9 +51,9 @@ static void begin(struct top *t)
     renew(&t->from);
     renew(&t->to);
     take(t, t->from);
-    t->due_ms = now_ms() + (t->view.is_terminal && t->view.interval_ms > FIRST_FRAME_MS
-                                ? FIRST_FRAME_MS
-                                : t->view.interval_ms);
+    t->due_ms = monotonic_ms() + (t->view.is_terminal && t->view.interval_ms > FIRST_FRAME_MS
+                                      ? FIRST_FRAME_MS
+                                      : t->view.interval_ms);
 }
 
 static void compare(struct top *t)
@@ -99,11 +87,11 @@ static void draw(struct top *t)
 static void next_frame(struct top *t)
 {
     static char notice[256];
-    enum top_look look = top_source_look(&t->source, now_ms(), false);
+    enum top_look look = top_source_look(&t->source, monotonic_ms(), false);
 
     t->due_ms += t->view.interval_ms;
-    if (t->due_ms < now_ms()) /* we were stopped, or the machine slept */
-        t->due_ms = now_ms() + t->view.interval_ms;
+    if (t->due_ms < monotonic_ms()) /* we were stopped, or the machine slept */
+        t->due_ms = monotonic_ms() + t->view.interval_ms;
     t->view.notice = NULL;
     t->result = EXIT_OK;
     if (look == TOP_NEW) {
@@ -143,7 +131,7 @@ static void change_interval(struct top *t, bool is_longer)
         }
     }
     t->view.interval_ms = next;
-    t->due_ms = now_ms() + next;
+    t->due_ms = monotonic_ms() + next;
 }
 
 static void change_sort(struct top *t, int by)
@@ -255,7 +243,7 @@ static void wait_and_act(struct top *t)
 {
     struct pollfd fds[] = { { .fd = t->signal_fd, .events = POLLIN },
                             { .fd = t->keys_fd, .events = POLLIN } };
-    uint64_t now = now_ms();
+    uint64_t now = monotonic_ms();
     int timeout_ms = t->due_ms > now ? (int)(t->due_ms - now) : 0;
 
     if (poll(fds, 2, t->view.is_paused ? -1 : timeout_ms) < 0)
@@ -264,7 +252,7 @@ static void wait_and_act(struct top *t)
         read_signal(t);
     if (fds[1].revents != 0 && !t->is_end)
         read_keys(t);
-    if (!t->is_end && !t->view.is_paused && now_ms() >= t->due_ms)
+    if (!t->is_end && !t->view.is_paused && monotonic_ms() >= t->due_ms)
         next_frame(t);
 }
 
@@ -294,7 +282,7 @@ int top_run(const struct args *args)
 {
     struct top t = { .args = args, .source = { .args = args }, .result = EXIT_OK };
 
-    if (top_source_look(&t.source, now_ms(), true) == TOP_LOST) {
+    if (top_source_look(&t.source, monotonic_ms(), true) == TOP_LOST) {
         fprintf(stderr, "%s%s", buf_cstr(&t.source.why),
                 t.source.why.p[t.source.why.n - 1] == '\n' ? "" : "\n");
         t.result = t.source.result;

@@ -3,9 +3,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/log.h"
+#include "common/now.h"
 #include "master/master.h"
 #include "master/process.h"
 #include "master/trace.h"
@@ -16,14 +16,6 @@ enum {
     IDLE_MS = 3000,  /* an idle worker's heartbeat is at most a third of it old */
     ABORT_MS = 2000, /* to write its stack, before it is killed */
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static bool is_anybody_waiting(const struct master *m, unsigned slot)
 {
@@ -93,7 +85,7 @@ static void look_at(struct master *m, struct process *p, uint64_t now)
 static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct master *m = timer->data;
-    uint64_t now = now_ms();
+    uint64_t now = monotonic_ms();
 
     for (unsigned i = 0; i < m->slot_count; i++) {
         struct process *p = m->slots[i].process;

@@ -1,10 +1,10 @@
 #include "worker/access.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/buf.h"
 #include "common/limits.h"
+#include "common/now.h"
 #include "common/put.h"
 #include "common/xmalloc.h"
 #include "worker/basic_auth.h"
@@ -183,14 +183,6 @@ static void check_user(struct exchange *x)
     act_on(x, basic_auth_check(x->auth, x, x->route->access->users, &given, on_verdict));
 }
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void refuse_for(struct exchange *x, unsigned status, uint64_t seconds)
 {
     char *text = pool_alloc(&x->pool, PUT_U64_MOST);
@@ -207,8 +199,8 @@ static bool take_token(struct exchange *x, const struct access *access, const st
 
     if (access->limit_req->rate == 0 ||
         !limits_client(x->limits, address, access->purpose, &client) ||
-        limits_take(x->limits, &client, access->interval_us, access->limit_req->burst, now_us(),
-                    &wait_us))
+        limits_take(x->limits, &client, access->interval_us, access->limit_req->burst,
+                    monotonic_us(), &wait_us))
         return true;
     refuse_for(x, access->limit_req->status, wait_us / 1000000 + 1);
     return false;

@@ -1,8 +1,8 @@
 #include "worker/compress.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "common/now.h"
 #include "common/xmalloc.h"
 
 #if defined(HAVE_BROTLI)
@@ -63,16 +63,8 @@ struct run {
     char *out;
     size_t room;
     const atomic_bool *stop;
-    time_t give_up_at; /* CLOCK_MONOTONIC */
+    uint64_t give_up_ms; /* CLOCK_MONOTONIC */
 };
-
-static time_t seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
 
 /* The next step of the input; false: it was stopped, or takes too long. */
 __attribute__((unused)) static bool next_step(struct run *r)
@@ -81,7 +73,7 @@ __attribute__((unused)) static bool next_step(struct run *r)
 
     r->in_n = n;
     r->left -= n;
-    return !atomic_load(r->stop) && seconds() < r->give_up_at;
+    return !atomic_load(r->stop) && monotonic_ms() < r->give_up_ms;
 }
 
 #if defined(HAVE_BROTLI)
@@ -210,7 +202,7 @@ char *compress_bytes(enum encoding encoding, struct str bytes, size_t most, cons
                      .out = out,
                      .room = most,
                      .stop = stop,
-                     .give_up_at = seconds() + TIME_MAX_S };
+                     .give_up_ms = monotonic_ms() + TIME_MAX_S * 1000 };
 
     if (!encode(encoding, &r)) {
         free(out);

@@ -9,9 +9,9 @@
 #include "worker/handler.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/list.h"
+#include "common/now.h"
 #include "common/offload.h"
 #include "common/shared.h"
 #include "common/xmalloc.h"
@@ -75,20 +75,12 @@ static void source_free(struct body_source *source)
 
 /* ---- the job ---- */
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void run(struct offload_job *job)
 {
     struct report *r = CONTAINER_OF(job, struct report, job);
     struct metrics m;
 
-    metrics_take(&m, r->shared, now_ms());
+    metrics_take(&m, r->shared, wall_ms());
     metrics_add_processes(&m);
     switch (r->format) {
     case METRICS_JSON:

@@ -13,14 +13,6 @@ enum {
 /* The rate may differ from the former one by its 1024th part; it is the same quartz. */
 enum { AGREE_SHIFT = 10 };
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 #if defined(__x86_64__)
 /* Whether the counter runs at one rate, whatever the processor does (CPUID 80000007h, EDX bit 8). */
 static int is_invariant(void)

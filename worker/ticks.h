@@ -12,7 +12,8 @@
 #define WORKER_TICKS_H
 
 #include <stdint.h>
-#include <time.h>
+
+#include "common/now.h"
 
 struct ticks {
     uint64_t base_ns;
@@ -32,16 +33,13 @@ void ticks_compare(struct ticks *t, uint64_t count, uint64_t ns);
 /* Nanoseconds of CLOCK_MONOTONIC. May step back by a little after ticks_adjust(). */
 static inline uint64_t ticks_now(const struct ticks *t)
 {
-    struct timespec now;
-
 #if defined(__x86_64__)
     uint64_t count = __builtin_ia32_rdtsc() - t->base_count;
 
     if (count < t->limit) /* one that went backwards is a very large number */
         return t->base_ns + (uint64_t)(((unsigned __int128)count * t->rate) >> 32);
 #endif
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    return monotonic_ns();
 }
 
 #endif

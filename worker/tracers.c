@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/channel.h"
 #include "common/log.h"
+#include "common/now.h"
 #include "worker/generation.h"
 #include "worker/internal.h"
 #include "worker/route_series.h"
@@ -81,21 +81,12 @@ static bool write_line(struct tracer *tracer, const struct trace_request *r)
     return true;
 }
 
-/* The clock of the turn is too coarse to tell two requests apart. */
-static uint64_t wall_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 void tracers_tell(struct worker *w, const struct exchange *x, unsigned status, uint64_t body_bytes)
 {
     uint64_t now_ns = ticks_now(&w->ticks);
     struct buf route = { 0 };
     struct trace_request r = {
-        .time_ms = wall_ms(),
+        .time_ms = wall_ms(), /* the turn's is too coarse to tell two requests apart */
         .worker = w->slot + 1,
         .client = x->remote,
         .method = x->req.method_text,
