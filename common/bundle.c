@@ -3,11 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log_writer.h"
+#include "common/memfd.h"
 #include "common/xmalloc.h"
 
 /*
@@ -56,42 +55,6 @@ void bundle_fini(struct bundle *b)
     memset(b, 0, sizeof(*b));
 }
 
-static int write_whole(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t done = write(fd, p, n);
-
-        if (done < 0 && errno != EINTR)
-            return -1;
-        if (done > 0) {
-            p += done;
-            n -= (size_t)done;
-        }
-    }
-    return 0;
-}
-
-static int read_whole(int fd, char *p, size_t n)
-{
-    off_t at = 0;
-
-    while (n > 0) {
-        /* pread: several workers may hold one file description, with one offset. */
-        ssize_t done = pread(fd, p, n, at);
-
-        if (done == 0)
-            errno = EPROTO;
-        if (done == 0 || (done < 0 && errno != EINTR))
-            return -1;
-        if (done > 0) {
-            p += done;
-            at += done;
-            n -= (size_t)done;
-        }
-    }
-    return 0;
-}
-
 static int write_memfd(const struct bundle *b)
 {
     struct wire_header header = {
@@ -103,10 +66,8 @@ static int write_memfd(const struct bundle *b)
         .peer_count = b->peer_count,
     };
     struct buf wire = { 0 };
-    int fd = memfd_create("remuda-config", MFD_CLOEXEC);
+    int fd, saved_errno;
 
-    if (fd < 0)
-        return -1;
     for (size_t i = 0; i < b->peer_count; i++)
         header.peer_slots[i] = b->peers[i].slot;
     buf_add(&wire, (struct str){ (const char *)&header, sizeof(header) });
@@ -114,14 +75,10 @@ static int write_memfd(const struct bundle *b)
             (struct str){ (const char *)b->addresses, b->listener_count * sizeof(*b->addresses) });
     buf_add(&wire, (struct str){ b->config_path, header.path_bytes });
     buf_add(&wire, buf_str(&b->config_text));
-    if (write_whole(fd, wire.p, wire.n) < 0) {
-        int saved_errno = errno;
-
-        close(fd);
-        errno = saved_errno;
-        fd = -1;
-    }
+    fd = memfd_of("remuda-config", buf_str(&wire));
+    saved_errno = errno;
     buf_fini(&wire);
+    errno = saved_errno;
     return fd;
 }
 
@@ -209,18 +166,13 @@ static int decode(const char *p, size_t n, size_t fd_count, struct bundle *b)
 
 static int fill(struct fd_list *list, struct bundle *b)
 {
-    struct stat st;
-    char *wire;
+    struct buf wire = { 0 };
     size_t at;
-    int result;
+    int result = -1;
 
-    if (list->count == 0 || fstat(list->fds[0], &st) < 0 || !S_ISREG(st.st_mode))
-        return -1;
-    wire = xmalloc((size_t)st.st_size);
-    result = read_whole(list->fds[0], wire, (size_t)st.st_size);
-    if (result == 0)
-        result = decode(wire, (size_t)st.st_size, list->count, b);
-    free(wire);
+    if (list->count > 0 && memfd_read(list->fds[0], SIZE_MAX, &wire) == 0)
+        result = decode(wire.p, wire.n, list->count, b);
+    buf_fini(&wire);
     if (result < 0)
         return -1;
     b->listener_fds = xmalloc(b->listener_count * sizeof(int));

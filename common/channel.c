@@ -3,11 +3,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "common/memfd.h"
 
 /* Room for the most descriptors a peer may send in one message, aligned as cmsg(3) asks. */
 union control {
@@ -105,19 +105,6 @@ int channel_receive(int fd, struct message *m)
     return 1;
 }
 
-static int write_all(int fd, struct str text)
-{
-    while (text.n > 0) {
-        ssize_t n = write(fd, text.p, text.n);
-
-        if (n < 0 && errno != EINTR)
-            return -1;
-        if (n > 0)
-            text = (struct str){ text.p + n, text.n - (size_t)n };
-    }
-    return 0;
-}
-
 int channel_send_text(int fd, struct message *m, struct str text)
 {
     int result, memfd, saved_errno;
@@ -130,41 +117,16 @@ int channel_send_text(int fd, struct message *m, struct str text)
         m->text[text.n] = '\0';
         return channel_send(fd, m);
     }
-    memfd = memfd_create("remuda-text", MFD_CLOEXEC);
+    memfd = memfd_of("remuda-text", text);
     if (memfd < 0)
         return -1;
     m->fd_count = 1;
     m->fds[0] = memfd;
-    result = write_all(memfd, text) < 0 ? -1 : channel_send(fd, m);
+    result = channel_send(fd, m);
     saved_errno = errno;
     close(memfd);
     errno = saved_errno;
     return result;
-}
-
-/* Read, not mapped: who sent it may still cut it short. */
-static int read_memfd(int fd, size_t most, struct buf *out)
-{
-    struct stat st;
-    off_t at = 0;
-    ssize_t n = 1;
-
-    if (fstat(fd, &st) < 0)
-        return -1;
-    if (st.st_size < 0 || (uint64_t)st.st_size > most) {
-        errno = EFBIG;
-        return -1;
-    }
-    while (at < st.st_size && n > 0) {
-        n = pread(fd, buf_reserve(out, (size_t)(st.st_size - at)), (size_t)(st.st_size - at), at);
-        if (n < 0 && errno == EINTR)
-            n = 1;
-        else if (n > 0) {
-            out->n += (size_t)n;
-            at += n;
-        }
-    }
-    return n < 0 ? -1 : 0;
 }
 
 int channel_take_text(struct message *m, size_t most, struct buf *out)
@@ -173,7 +135,7 @@ int channel_take_text(struct message *m, size_t most, struct buf *out)
 
     buf_add(out, str_of(m->text));
     if (m->fd_count > 0)
-        result = read_memfd(m->fds[0], most, out);
+        result = memfd_read(m->fds[0], most, out);
     saved_errno = errno;
     for (uint32_t i = 0; i < m->fd_count; i++)
         close(m->fds[i]);

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/memfd.h"
 #include "common/xmalloc.h"
 
 static const char variable[] = "REMUDA_HANDOFF", first_line[] = "remuda-handoff 1";
@@ -29,22 +29,7 @@ void handoff_add(struct handoff *h, const char *key, int fd, const char *format,
 
 int handoff_write(const struct handoff *h)
 {
-    int fd = memfd_create("remuda-handoff", MFD_CLOEXEC);
-    size_t at = 0;
-
-    while (fd >= 0 && at < h->text.n) {
-        ssize_t n = pwrite(fd, h->text.p + at, h->text.n - at, (off_t)at);
-
-        if (n <= 0) {
-            int saved_errno = errno;
-
-            close(fd);
-            errno = saved_errno;
-            return -1;
-        }
-        at += (size_t)n;
-    }
-    return fd;
+    return memfd_of("remuda-handoff", buf_str(&h->text));
 }
 
 int handoff_pass(const struct handoff *h, int memfd)
@@ -66,16 +51,6 @@ int handoff_pass(const struct handoff *h, int memfd)
     return result;
 }
 
-static bool read_all(int fd, struct buf *text)
-{
-    ssize_t n = 0;
-
-    while (text->n < TEXT_MAX &&
-           (n = pread(fd, buf_reserve(text, 65536), 65536, (off_t)text->n)) > 0)
-        text->n += (size_t)n;
-    return n == 0 && text->n > 0;
-}
-
 bool handoff_take(struct handoff *h)
 {
     const char *value = getenv(variable);
@@ -87,7 +62,7 @@ bool handoff_take(struct handoff *h)
         return false;
     is_taken = str_to_u64(str_of(value), &fd) && fd < INT32_MAX;
     unsetenv(variable);
-    if (!is_taken || !read_all((int)fd, &h->text) || !handoff_parse(h)) {
+    if (!is_taken || memfd_read((int)fd, TEXT_MAX, &h->text) < 0 || !handoff_parse(h)) {
         handoff_fini(h, false);
         return false;
     }
