@@ -41,8 +41,7 @@ enum { SHARED_SLOTS_MAX = 1024, SHARED_BANKS = 2 };
     X(FILE_CACHE_HITS, "file_cache_hits", "look-ups answered from the open-file cache")     \
     X(FILE_CACHE_MISSES, "file_cache_misses", "look-ups that went to the file system")      \
     X(LOG_BYTES_DROPPED, "log_bytes_dropped", "access log bytes that could not be written") \
-    X(LOG_LINES_DROPPED, "log_lines_dropped",                                               \
-      "error log lines of workers that could not be written")
+    X(LOG_LINES_DROPPED, "log_lines_dropped", "error log lines that could not be written")
 
 enum counter {
 #define COUNTER_ENUM(name, word, help) COUNTER_##name,
@@ -82,7 +81,8 @@ struct shared {
     _Atomic uint64_t reloads; /* that were done; those of the number of workers are among them */
     _Atomic uint64_t reloads_failed;
     _Atomic uint64_t reloaded_at; /* seconds since the epoch: the start or the last good reload */
-    _Atomic uint32_t is_reload_failed;                         /* the last one */
+    _Atomic uint32_t is_reload_failed;  /* the last one */
+    _Atomic uint64_t log_lines_dropped; /* of masters' error logs; those of workers are their own */
     struct shared_slot slots[SHARED_BANKS * SHARED_SLOTS_MAX]; /* see shared_bank() */
     struct flight flights[SHARED_BANKS * SHARED_SLOTS_MAX];    /* see shared_flight() */
     struct series series;                                      /* of the same slots */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/log_writer.h"
 #include "common/now.h"
 #include "master/master.h"
 #include "master/process.h"
@@ -82,11 +83,19 @@ static void look_at(struct master *m, struct process *p, uint64_t now)
     }
 }
 
+/* Of the master's own log, and says so in it as soon as it can be written again. */
+static void count_losses(struct master *m)
+{
+    atomic_fetch_add(&m->shared->log_lines_dropped, log_writer_take_losses(LOG_ERRORS).lines);
+    log_tell_losses();
+}
+
 static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct master *m = timer->data;
     uint64_t now = monotonic_ms();
 
+    count_losses(m);
     for (unsigned i = 0; i < m->slot_count; i++) {
         struct process *p = m->slots[i].process;
 

@@ -68,6 +68,7 @@ static void take_workers(struct metrics *m, const struct shared *shared,
             m->counters[c] += w->counters[c];
         m->open += w->open;
     }
+    m->counters[COUNTER_LOG_LINES_DROPPED] += atomic_load(&shared->log_lines_dropped);
 }
 
 /* ---- routes ---- */

@@ -389,6 +389,20 @@ int fetch_status(const struct server *s, const char *target)
     return status;
 }
 
+unsigned long status_figure(const struct server *s, const char *name)
+{
+    struct response r;
+    unsigned long value = 0;
+    char line[64];
+    const char *at;
+
+    snprintf(line, sizeof(line), "\n%s ", name);
+    if (fetch(s, &r, "GET", "/status", NULL) && (at = strstr(buf_cstr(&r.body), line)) != NULL)
+        value = strtoul(at + strlen(line), NULL, 10);
+    response_fini(&r);
+    return value;
+}
+
 bool fetch_until(const struct server *s, const char *target, int status, const char *body,
                  unsigned ms)
 {

@@ -67,6 +67,8 @@ bool fetch(const struct server *s, struct response *r, const char *method, const
            const char *fields);
 /* The status alone, of a GET; 0: no response. */
 int fetch_status(const struct server *s, const char *target);
+/* A figure of a status page at /status, as text; 0: none. */
+unsigned long status_figure(const struct server *s, const char *name);
 /* Repeats a GET until the status and (unless NULL) the body are these. */
 bool fetch_until(const struct server *s, const char *target, int status, const char *body,
                  unsigned ms);

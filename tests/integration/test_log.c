@@ -257,6 +257,23 @@ Test(log, errors_are_objects_when_asked_for_also_after_a_reload)
     server_close(&s);
 }
 
+/* Lines of the master are lost there, and counted. */
+Test(log, counts_what_the_master_could_not_write)
+{
+    struct server s;
+
+    if (access("/dev/full", W_OK) != 0)
+        cr_skip_test("no /dev/full");
+    server_open(&s);
+    server_start(&s, "routes: [{path: /status, status_page: on}]\n");
+    server_reload(&s, "error_log: /dev/full\nroutes: [{path: /status, status_page: on}]\n");
+    for (uint64_t end = now_ms() + DEADLINE_MS; now_ms() < end;)
+        if (status_figure(&s, "log_lines_dropped") >= 2)
+            break;
+    cr_expect_geq(status_figure(&s, "log_lines_dropped"), 2, "the answer to the reload has two");
+    server_close(&s);
+}
+
 /* A log that cannot be written must not stop the service. */
 Test(log, does_not_stop_the_service_when_the_disk_is_full)
 {

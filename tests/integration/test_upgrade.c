@@ -192,18 +192,6 @@ Test(upgrade, passes_idle_connections_on_from_few_workers_to_many)
     pass_idle_on("workers: 1\n", "workers: 3\n");
 }
 
-static unsigned long figure(const struct server *s, const char *name)
-{
-    struct response r;
-    unsigned long value = 0;
-    const char *at;
-
-    if (fetch(s, &r, "GET", "/status", NULL) && (at = strstr(buf_cstr(&r.body), name)) != NULL)
-        value = strtoul(at + strlen(name), NULL, 10);
-    response_fini(&r);
-    return value;
-}
-
 static size_t count_fds(pid_t pid)
 {
     char path[64];
@@ -232,10 +220,10 @@ Test(upgrade, counts_on_and_leaves_nothing_open)
         upgrade(&s);
         cr_assert(server_wait_log(&s, s.log_start, "has ended", DEADLINE_MS));
         cr_expect(server_wait_workers(&s, 2, 0, DEADLINE_MS));
-        cr_expect_geq(figure(&s, "\nrequests "), 20 + i);
-        cr_expect_leq(figure(&s, "\nconnections_open "), 2);
-        cr_expect_eq(figure(&s, "\nworkers "), 2);
-        cr_expect_eq(figure(&s, "\ngeneration "), i + 2);
+        cr_expect_geq(status_figure(&s, "requests"), 20 + i);
+        cr_expect_leq(status_figure(&s, "connections_open"), 2);
+        cr_expect_eq(status_figure(&s, "workers"), 2);
+        cr_expect_eq(status_figure(&s, "generation"), i + 2);
         s.log_start = server_log_size(&s);
         if (i > 0)
             cr_expect_leq(count_fds(s.pid), fds, "%zu, before %zu", count_fds(s.pid), fds);
