@@ -64,20 +64,6 @@ static void ask_often(struct client *c, unsigned count, uint64_t each_ms)
     }
 }
 
-static uint64_t counter_of(const struct server *s, const char *name)
-{
-    unsigned long long value = 0;
-    struct response r;
-    char *at;
-
-    cr_assert(fetch(s, &r, "GET", "/status", NULL));
-    at = strstr(buf_cstr(&r.body), name);
-    cr_assert_not_null(at, "%s", r.body.p);
-    cr_expect_eq(sscanf(at + strlen(name), " %llu", &value), 1);
-    response_fini(&r);
-    return value;
-}
-
 #define STATUS "routes: [{path: /status, status_page: on, access_log: off}]\n"
 
 static uint64_t lines_in(const struct buf *b)
@@ -104,10 +90,10 @@ Test(log_stall, serves_on_when_the_access_log_stalls)
     client_open(&c, &s);
     ask_often(&c, 500, 1000 * SLOWNESS);
     cr_expect(server_wait_log(&s, 0, "are lost: the disk does not keep up", DEADLINE_MS));
-    cr_expect_gt(counter_of(&s, "log_bytes_dropped"), 100 * AGENT_BYTES);
+    cr_expect_gt(status_figure(&s, "log_bytes_dropped"), 100 * AGENT_BYTES);
     /* The disk comes back: what waited is written whole, and what was lost is all that is missing. */
     fifo_read(fd, &got, NULL, 1000 * SLOWNESS);
-    dropped = counter_of(&s, "log_bytes_dropped");
+    dropped = status_figure(&s, "log_bytes_dropped");
     cr_assert(got.n > 0 && got.p[got.n - 1] == '\n');
     line = (uint64_t)((char *)memchr(got.p, '\n', got.n) + 1 - got.p);
     cr_expect_eq(got.n, line * lines_in(&got), "lines are whole");
@@ -117,11 +103,29 @@ Test(log_stall, serves_on_when_the_access_log_stalls)
     got.n = 0;
     fifo_read(fd, &got, NULL, 1000 * SLOWNESS);
     cr_expect_eq(got.n, 3 * line);
-    cr_expect_eq(counter_of(&s, "log_bytes_dropped"), dropped);
+    cr_expect_eq(status_figure(&s, "log_bytes_dropped"), dropped);
     client_close(&c);
     close(fd);
     buf_fini(&got);
     server_close(&s);
+}
+
+/* With an error log that nobody reads but `said`, up to its being ready. The reading end. */
+static int start_stalled(struct server *s, const char *settings, struct buf *said)
+{
+    const char *const argv[] = { "-c", "config.yaml", NULL };
+    char config[512];
+    int fd = fifo_open(s, "error.fifo");
+
+    s->port = server_free_port();
+    snprintf(config, sizeof(config),
+             "listen: 127.0.0.1:%u\nworkers: 1\nlog_level: debug\nerror_log: error.fifo\n%s" STATUS,
+             s->port, settings);
+    server_config(s, config);
+    server_spawn(s, argv);
+    fifo_read(fd, said, "ready: ", DEADLINE_MS);
+    cr_assert_not_null(strstr(buf_cstr(said), "ready: "), "%s", buf_cstr(said));
+    return fd;
 }
 
 /* Each verb, with a write that does not return in master and workers. */
@@ -130,8 +134,6 @@ Test(log_stall, keeps_no_verb_from_being_obeyed)
     static const int ends[] = { SIGTERM, SIGQUIT };
 
     for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
-        const char *const argv[] = { "-c", "config.yaml", NULL };
-        char config[256];
         struct buf said = { 0 };
         struct client c;
         struct server s;
@@ -139,16 +141,9 @@ Test(log_stall, keeps_no_verb_from_being_obeyed)
         int access_fd, error_fd;
 
         server_open(&s);
-        s.port = server_free_port();
         access_fd = fifo_open(&s, "access.fifo");
-        error_fd = fifo_open(&s, "error.fifo");
-        snprintf(config, sizeof(config),
-                 "listen: 127.0.0.1:%u\nworkers: 1\naccess_log: access.fifo\nlog_level: debug\n"
-                 "access_log_buffer: 0\nlog_queue: 64KiB\nerror_log: error.fifo\n" STATUS,
-                 s.port);
-        server_config(&s, config);
-        server_spawn(&s, argv);
-        fifo_read(error_fd, &said, "ready: ", DEADLINE_MS);
+        error_fd = start_stalled(
+            &s, "access_log: access.fifo\naccess_log_buffer: 0\nlog_queue: 64KiB\n", &said);
         client_open(&c, &s);
         ask_often(&c, 100, 1000 * SLOWNESS);
         client_close(&c);
@@ -184,30 +179,19 @@ static void quarrel(const struct server *s, unsigned count)
 
 Test(log_stall, the_error_log_says_what_it_lost)
 {
-    const char *const argv[] = { "-c", "config.yaml", NULL };
     static const char told[] = " of this log could not be written\n";
     struct buf got = { 0 };
     struct server s;
-    char config[256];
     int fd;
 
     server_open(&s);
-    s.port = server_free_port();
-    fd = fifo_open(&s, "error.fifo");
-    snprintf(config, sizeof(config),
-             "listen: 127.0.0.1:%u\nworkers: 1\nlog_level: debug\nerror_log: error.fifo\n"
-             "log_queue: 64KiB\n" STATUS,
-             s.port);
-    server_config(&s, config);
-    server_spawn(&s, argv);
-    fifo_read(fd, &got, "ready: ", DEADLINE_MS);
-    cr_assert_not_null(strstr(buf_cstr(&got), "ready: "), "%s", got.p);
+    fd = start_stalled(&s, "log_queue: 64KiB\n", &got);
     /* Lines of a peer's mistakes: 100 bytes, a thousand times. */
     quarrel(&s, 1500);
     for (uint64_t end = now_ms() + DEADLINE_MS;
-         counter_of(&s, "log_lines_dropped") == 0 && now_ms() < end;)
+         status_figure(&s, "log_lines_dropped") == 0 && now_ms() < end;)
         pause_ms(20);
-    cr_assert_gt(counter_of(&s, "log_lines_dropped"), 0);
+    cr_assert_gt(status_figure(&s, "log_lines_dropped"), 0);
     got.n = 0;
     fifo_read(fd, &got, told, DEADLINE_MS);
     cr_assert_not_null(strstr(buf_cstr(&got), told), "%zu bytes", got.n);
@@ -218,24 +202,14 @@ Test(log_stall, the_error_log_says_what_it_lost)
 
 Test(log_stall, a_worker_that_crashes_ends_all_the_same)
 {
-    const char *const argv[] = { "-c", "config.yaml", NULL };
     pid_t pids[SERVER_WORKERS_MAX], first;
     struct buf got = { 0 };
     struct server s;
-    char config[256];
     uint64_t end;
     int fd;
 
     server_open(&s);
-    s.port = server_free_port();
-    fd = fifo_open(&s, "error.fifo");
-    snprintf(config, sizeof(config),
-             "listen: 127.0.0.1:%u\nworkers: 1\nlog_level: debug\nerror_log: error.fifo\n"
-             "worker_stuck_timeout: off\n" STATUS,
-             s.port);
-    server_config(&s, config);
-    server_spawn(&s, argv);
-    fifo_read(fd, &got, "ready: ", DEADLINE_MS);
+    fd = start_stalled(&s, "worker_stuck_timeout: off\n", &got);
     quarrel(&s, 100); /* now the pipe is full */
     cr_assert_eq(server_workers(&s, pids), 1);
     first = pids[0];
@@ -245,7 +219,7 @@ Test(log_stall, a_worker_that_crashes_ends_all_the_same)
         pause_ms(10);
     cr_expect_eq(server_workers(&s, pids), 1);
     cr_expect_neq(pids[0], first, "it waits for its log");
-    counter_of(&s, "requests");
+    status_figure(&s, "requests");
     buf_fini(&got);
     close(fd);
     server_close(&s);
@@ -288,7 +262,7 @@ Test(log_stall, serves_on_when_the_disk_is_full_and_logs_again_when_it_is_not)
     cr_expect(server_wait_log(&s, 0, "are lost: No space left on device", DEADLINE_MS));
     deadline = now_ms() + DEADLINE_MS;
     do
-        dropped = counter_of(&s, "log_bytes_dropped");
+        dropped = status_figure(&s, "log_bytes_dropped");
     while (size_of(&s, "tiny/access.log") + dropped != 200 * line && now_ms() < deadline);
     cr_expect_eq(size_of(&s, "tiny/access.log") + dropped, 200 * line, "%llu dropped",
                  (unsigned long long)dropped);
@@ -300,7 +274,7 @@ Test(log_stall, serves_on_when_the_disk_is_full_and_logs_again_when_it_is_not)
         pause_ms(5);
     log = file_read(server_path(&s, "tiny/access.log"));
     cr_expect_eq(lines_in(&log) - (log.p[0] == '\n'), 3, "whole lines again");
-    cr_expect_eq(counter_of(&s, "log_bytes_dropped"), dropped);
+    cr_expect_eq(status_figure(&s, "log_bytes_dropped"), dropped);
     buf_fini(&log);
     client_close(&c);
     server_stop(&s);

@@ -7,47 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/log.h"
+#include "tests/master/listening.h"
 
-static struct listen_table table;
-static struct buf errors;
-static struct listen listens[4];
-static struct config config = { .listens = listens, .backlog = 16, .defer_accept_ms = 1500 };
-
-static void be_quiet(void)
-{
-    log_set_level(LOG_WARN);
-}
-
-static void close_table(void)
-{
-    listen_table_close(&table);
-    buf_fini(&errors);
-}
-
-TestSuite(inherited, .init = be_quiet, .fini = close_table);
-
-static void want(const char *const *texts)
-{
-    struct address found[2];
-    const char *why;
-
-    memset(listens, 0, sizeof(listens));
-    config.listen_count = 0;
-    for (; *texts != NULL; texts++) {
-        cr_assert_eq(address_parse(str_of(*texts), found, &why), 1, "%s", *texts);
-        listens[config.listen_count++].address = found[0];
-    }
-}
-#define WANT(...) want((const char *const[]){ __VA_ARGS__, NULL })
-
-static void change(unsigned slot_count)
-{
-    cr_assert(listen_table_prepare(&table, &config, slot_count, 0, &errors), "%s",
-              buf_cstr(&errors));
-    cr_assert(listen_table_listen(&table, &config, &errors), "%s", buf_cstr(&errors));
-    listen_table_commit(&table);
-}
+TestSuite(inherited, .init = listening_init, .fini = listening_fini);
 
 static bool connects(const struct address *a)
 {
