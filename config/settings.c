@@ -515,20 +515,50 @@ static void describe_log_levels(struct buf *out)
                    log_level_names[i]);
 }
 
+/* What needs nothing of the row's. */
+static const char *const descriptions[] = {
+    [SET_BOOL] = "on or off",
+    [SET_MODE] = "a file's mode of three octal digits, as in 0660",
+    [SET_MEDIA_TYPE] = "a media type, as in text/plain",
+    [SET_CHARSET] = "a charset, as in utf-8",
+    [SET_REALM] = "a text that people are shown, as in 'Staff only'",
+    [SET_INDEX] = "a file name or a list of them, as in [index.html, index.htm]",
+    [SET_LISTEN] = "an address or a list of them, as in [8080, '[::1]:9090']",
+    [SET_STRUCTURE] = NULL, /* the last of the enum: a slot for each */
+};
+
+/* What the row's example follows. */
+static const char *const kinds[] = {
+    [SET_ACCOUNT] = "a name or an id",
+    [SET_PATH] = "a path",
+    [SET_SOCKET_PATH] = "a path",
+    [SET_ACCESS_LOG] = "a path, stderr, stdout, syslog:ADDRESS or a map",
+    [SET_ERROR_PAGES] = "a map of status to path",
+    [SET_WORDS] = "one or a list",
+    [SET_PAIRS] = "a map",
+    [SET_FIELDS] = "a map",
+    [SET_TEXT] = "a text",
+    [SET_REWRITES] = "a list of rules",
+    [SET_REDIRECT] = "a target or a map",
+    [SET_RESPOND] = "a status or a map",
+    [SET_STRUCTURE] = NULL,
+};
+
 void setting_describe(const struct setting *row, struct buf *out)
 {
     if (row->none != NULL)
         buf_printf(out, "%s or ", row->none);
+    if (descriptions[row->type] != NULL) {
+        buf_add(out, str_of(descriptions[row->type]));
+        return;
+    }
+    if (kinds[row->type] != NULL) {
+        buf_printf(out, "%s, as in %s", kinds[row->type], row->example);
+        return;
+    }
     switch (row->type) {
-    case SET_BOOL:
-        buf_add(out, STR("on or off"));
-        break;
     case SET_SWITCH:
         buf_printf(out, "%s or %s", row->words[0], row->words[1]);
-        break;
-    case SET_WORD:
-    case SET_ENCODINGS:
-        choice_value_describe(row, out);
         break;
     case SET_LOG_LEVEL:
         describe_log_levels(out);
@@ -546,63 +576,6 @@ void setting_describe(const struct setting *row, struct buf *out)
     case SET_DURATION:
         describe_range(row, "a time", "30s, 500ms or 2m", out);
         break;
-    case SET_MODE:
-        buf_add(out, STR("a file's mode of three octal digits, as in 0660"));
-        break;
-    case SET_ACCOUNT:
-        buf_printf(out, "a name or an id, as in %s", row->example);
-        break;
-    case SET_MEDIA_TYPE:
-        buf_add(out, STR("a media type, as in text/plain"));
-        break;
-    case SET_CHARSET:
-        buf_add(out, STR("a charset, as in utf-8"));
-        break;
-    case SET_REALM:
-        buf_add(out, STR("a text that people are shown, as in 'Staff only'"));
-        break;
-    case SET_PATH:
-    case SET_SOCKET_PATH:
-        buf_printf(out, "a path, as in %s", row->example);
-        break;
-    case SET_ACCESS_LOG:
-        buf_printf(out, "a path, stderr, stdout, syslog:ADDRESS or a map, as in %s", row->example);
-        break;
-    case SET_INDEX:
-        buf_add(out, STR("a file name or a list of them, as in [index.html, index.htm]"));
-        break;
-    case SET_ERROR_PAGES:
-        buf_printf(out, "a map of status to path, as in %s", row->example);
-        break;
-    case SET_WORDS:
-        buf_printf(out, "one or a list, as in %s", row->example);
-        break;
-    case SET_PAIRS:
-    case SET_FIELDS:
-        buf_printf(out, "a map, as in %s", row->example);
-        break;
-    case SET_TEXT:
-        buf_printf(out, "a text, as in %s", row->example);
-        break;
-    case SET_REWRITES:
-        buf_printf(out, "a list of rules, as in %s", row->example);
-        break;
-    case SET_REDIRECT:
-        buf_printf(out, "a target or a map, as in %s", row->example);
-        break;
-    case SET_RESPOND:
-        buf_printf(out, "a status or a map, as in %s", row->example);
-        break;
-    case SET_LISTEN:
-        buf_add(out, STR("an address or a list of them, as in [8080, '[::1]:9090']"));
-        break;
-    case SET_ACCESS:
-    case SET_METHODS:
-    case SET_NETWORKS:
-    case SET_REAL_IP:
-    case SET_LIMIT_REQ:
-        access_value_describe(row, out);
-        break;
     case SET_GROUP:
         buf_printf(out, "a map of settings, as in %s",
                    row->example != NULL ? row->example : "{max: 1000, valid: 10s}");
@@ -610,5 +583,10 @@ void setting_describe(const struct setting *row, struct buf *out)
     case SET_STRUCTURE:
         buf_printf(out, "%s, as in %s", row->help, row->example);
         break;
+    default:
+        if (choice_has_type(row->type))
+            choice_value_describe(row, out);
+        else
+            access_value_describe(row, out);
     }
 }
