@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/xmalloc.h"
 #include "config/values.h"
 #include "master/follow.h"
@@ -173,6 +174,27 @@ static uint64_t lines_wanted(const struct args *args)
     return lines;
 }
 
+/* What went wrong before the server could say so, in the form in which it would have. */
+static void complain(const struct args *args, struct str text)
+{
+    struct buf out = { 0 };
+
+    if (!args->wants_json) {
+        fwrite(text.p, 1, text.n, stderr);
+        return;
+    }
+    json_open(&out, '{');
+    json_add_bool(&out, "ok", false);
+    json_key(&out, "lines");
+    json_open(&out, '[');
+    while (text.p != NULL && text.n > 0)
+        json_text(&out, str_cut(&text, '\n'));
+    json_close(&out, ']');
+    json_close(&out, '}');
+    puts(buf_cstr(&out));
+    buf_fini(&out);
+}
+
 static int speak(const struct args *args, int fd)
 {
     struct buf answer = { 0 };
@@ -183,7 +205,7 @@ static int speak(const struct args *args, int fd)
     else if (read_answer(fd, &answer))
         result = print_answer(args, &answer);
     else
-        fprintf(stderr, "remuda: %s: the server ended without an answer\n", args->verb);
+        complain(args, STR("remuda: the server ended without an answer\n"));
     close(fd);
     buf_fini(&answer);
     return result;
@@ -248,7 +270,7 @@ int client_run(const struct args *args)
     int fd = client_connect(args, &result, &why);
 
     if (fd < 0)
-        fputs(buf_cstr(&why), stderr);
+        complain(args, buf_str(&why));
     buf_fini(&why);
     return fd >= 0 ? speak(args, fd) : (int)result;
 }

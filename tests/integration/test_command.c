@@ -194,6 +194,7 @@ Test(command, is_driven_by_remudactl)
 {
     const char *ctl = server_ctl();
     struct server s;
+    char json[256];
     pid_t pid;
 
     if (access(ctl, X_OK) != 0)
@@ -204,6 +205,9 @@ Test(command, is_driven_by_remudactl)
     expect_run(&s, OK, "ok", ctl, "-c", s.config, "test", NULL);
     expect_run(&s, NOT_RUNNING, "", ctl, "-c", s.config, "status", NULL);
     expect_run(&s, NOT_RUNNING, "", ctl, "-c", s.config, "reload", NULL);
+    snprintf(json, sizeof(json), "{\"ok\":false,\"lines\":[\"remuda: not running with %s\"]}\n",
+             s.config);
+    expect_run(&s, NOT_RUNNING, json, ctl, "-j", "-c", s.config, "status", NULL);
     expect_run(&s, OK, "", ctl, "-c", s.config, "start", NULL);
     daemon_find(&s);
     cr_expect_eq(fetch_status(&s, "/"), 200, "start waits until it serves");
