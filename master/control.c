@@ -240,7 +240,7 @@ static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
     client_close(w->data, loop);
 }
 
-static void client_open(struct control *c, int fd)
+struct client *control_add(struct control *c, int fd)
 {
     struct client *client = xcalloc(1, sizeof(*client));
 
@@ -252,9 +252,9 @@ static void client_open(struct control *c, int fd)
     client->limit.data = client;
     list_append(&c->clients, &client->link);
     ev_io_start(c->master->loop, &client->io);
-    ev_timer_start(c->master->loop, &client->limit);
     if (++c->client_count == CLIENTS_MAX)
         ev_io_stop(c->master->loop, &c->accept);
+    return client;
 }
 
 static void on_accept(struct ev_loop *loop, ev_io *w, int revents)
@@ -263,7 +263,7 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int revents)
     int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd >= 0) {
-        client_open(c, fd);
+        ev_timer_start(loop, &control_add(c, fd)->limit);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         log_warn("control_socket %s: %s", c->path, strerror(errno));
         ev_io_stop(loop, w);

@@ -83,6 +83,9 @@ void control_own(struct control *c);
 void control_remove_former(struct handoff *h);
 void control_leave(struct control *c);
 
+/* A client; `fd` is its own from here on. Until it is told otherwise it has not said its line yet. */
+struct client *control_add(struct control *c, int fd);
+
 /* For verbs: the outcome, one or more lines. The client may be gone afterwards. */
 void control_reply(struct client *client, bool is_ok, const char *text);
 

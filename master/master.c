@@ -20,6 +20,7 @@
 #include "master/question.h"
 #include "master/status.h"
 #include "master/supervise.h"
+#include "master/trace.h"
 #include "worker/route_series.h"
 #include "worker/worker.h"
 
@@ -307,7 +308,9 @@ static bool open_control(struct master *m, struct buf *errors)
     if (!is_open)
         buf_printf(errors, "%s\n", buf_cstr(&why));
     buf_fini(&why);
-    if (!m->upgrade.is_heir)
+    if (m->upgrade.is_heir)
+        trace_take_over(&m->control, &m->upgrade.handoff);
+    else
         control_start(&m->control);
     return is_open;
 }

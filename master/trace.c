@@ -1,12 +1,15 @@
 #include "master/trace.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "master/control.h"
 #include "master/master.h"
 #include "master/process.h"
 #include "worker/tracers.h"
+
+enum { FILTER_MAX = CHANNEL_TEXT_MAX - sizeof("json ") }; /* bytes */
 
 static uint64_t last_number;
 
@@ -30,14 +33,18 @@ static void tell_all(struct master *m, const struct message *message)
         tell(CONTAINER_OF(at, struct process, link), message);
 }
 
+static const char *form_of(const struct client *client)
+{
+    return client->wants_json ? "json" : "text";
+}
+
 static struct message describe(const struct client *client)
 {
     struct message m = {
         .type = MESSAGE_TRACE, .generation = client->trace, .fd_count = 1, .fds = { client->io.fd }
     };
 
-    snprintf(m.text, sizeof(m.text), "%s %.*s", client->wants_json ? "json" : "text",
-             STR_ARG(client->filter));
+    snprintf(m.text, sizeof(m.text), "%s %.*s", form_of(client), STR_ARG(client->filter));
     return m;
 }
 
@@ -61,9 +68,8 @@ static bool check(struct client *client, struct str filter)
         buf_printf(&why, "%s", master_end_words(m));
     else if (count_traces(client->control) == TRACERS_MAX)
         buf_printf(&why, "%d traces run already, and there may be no more", TRACERS_MAX);
-    else if (filter.n + sizeof("json ") > CHANNEL_TEXT_MAX)
-        buf_printf(&why, "the filter is longer than %zu bytes",
-                   (size_t)CHANNEL_TEXT_MAX - sizeof("json "));
+    else if (filter.n > FILTER_MAX)
+        buf_printf(&why, "the filter is longer than %zu bytes", (size_t)FILTER_MAX);
     if (why.n == 0) {
         trace_filter_parse(filter, &parsed, &why);
         trace_filter_fini(&parsed);
@@ -112,5 +118,37 @@ void trace_greet(struct process *p)
             continue;
         m = describe(client);
         tell(p, &m);
+    }
+}
+
+void trace_hand_over(const struct control *c, struct handoff *h)
+{
+    LIST_EACH (at, &c->clients) {
+        const struct client *client = CONTAINER_OF(at, struct client, link);
+
+        if (client->state == CLIENT_TRACING)
+            handoff_add(h, "trace", client->io.fd, "%s %.*s", form_of(client),
+                        STR_ARG(client->filter));
+    }
+}
+
+void trace_take_over(struct control *c, struct handoff *h)
+{
+    struct handoff_line *line;
+    size_t at = 0;
+
+    while ((line = handoff_next(h, "trace", &at)) != NULL && count_traces(c) < TRACERS_MAX) {
+        struct str filter = line->rest, form = str_cut(&filter, ' ');
+        struct client *client;
+
+        if (line->fd < 0 || filter.p == NULL || filter.n > FILTER_MAX)
+            continue;
+        client = control_add(c, line->fd);
+        line->fd = -1;
+        client->wants_json = str_eq(form, STR("json"));
+        memcpy(client->line, filter.p, filter.n);
+        client->filter = (struct str){ client->line, filter.n };
+        client->state = CLIENT_TRACING;
+        client->trace = ++last_number;
     }
 }

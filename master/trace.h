@@ -4,7 +4,8 @@
  *
  * The master only parses the filter and passes the client's own socket on, to every worker that there is
  * and that comes while the client stays: after a crash, a reload, in place of an old one. The workers
- * write to it themselves (worker/tracers.h), so that no line goes through here. An upgrade ends it.
+ * write to it themselves (worker/tracers.h), so that no line goes through here. At an upgrade the next
+ * master's workers do so before they serve, and the former ones until they end.
  */
 #ifndef MASTER_TRACE_H
 #define MASTER_TRACE_H
@@ -12,6 +13,8 @@
 #include "common/str.h"
 
 struct client;
+struct control;
+struct handoff;
 struct process;
 
 /* The verb. */
@@ -21,5 +24,9 @@ void trace_end(struct client *client);
 
 /* A worker that was started, or goes on after it was stuck: it hears of all traces. */
 void trace_greet(struct process *p);
+
+/* An upgrade: the traces under way, for the next master. */
+void trace_hand_over(const struct control *c, struct handoff *h);
+void trace_take_over(struct control *c, struct handoff *h);
 
 #endif

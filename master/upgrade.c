@@ -16,6 +16,7 @@
 #include "common/xmalloc.h"
 #include "master/inherited.h"
 #include "master/master.h"
+#include "master/trace.h"
 
 enum {
     READY_LIMIT_S = 70, /* the heir's own limit is a minute, and it knows more about the reason */
@@ -144,6 +145,7 @@ static void write_table(struct master *m, struct handoff *h, int line, int err)
         handoff_add(h, "pid_file", m->pid_file.fd, "%s", m->pid_file.path);
     logs_hand_over(&m->now.logs, h);
     control_hand_over(&m->control, h);
+    trace_hand_over(&m->control, h);
     inherited_write(&m->listeners, h);
     inboxes_hand_over(&m->upgrade.inboxes, h);
 }

@@ -192,6 +192,35 @@ Test(upgrade, passes_idle_connections_on_from_few_workers_to_many)
     pass_idle_on("workers: 1\n", "workers: 3\n");
 }
 
+/* Who follows requests sees those of both masters' workers. */
+Test(upgrade, goes_on_with_a_trace)
+{
+    struct client c;
+    struct server s;
+
+    open_with_copy(&s);
+    server_start(&s, "workers: 1\n");
+    cr_assert(client_open_unix(&c, server_path(&s, "config.sock")));
+    cr_assert(client_send_text(&c, "json trace path=/t*\n"));
+    while (memchr(c.in.p, '\n', c.in.n) == NULL)
+        cr_assert(client_receive(&c, DEADLINE_MS));
+    for (unsigned i = 0; i < 2; i++) {
+        char target[16];
+
+        upgrade(&s);
+        cr_assert(server_wait_log(&s, s.log_start, "has ended", DEADLINE_MS));
+        s.log_start = server_log_size(&s);
+        snprintf(target, sizeof(target), "/t%u", i);
+        cr_expect_eq(fetch_status(&s, "/other"), 404);
+        cr_expect_eq(fetch_status(&s, target), 404);
+        while (strstr(buf_cstr(&c.in), target) == NULL)
+            cr_assert(client_receive(&c, DEADLINE_MS), "%s", buf_cstr(&c.in));
+    }
+    cr_expect_null(strstr(buf_cstr(&c.in), "/other"));
+    client_close(&c);
+    server_close(&s);
+}
+
 static size_t count_fds(pid_t pid)
 {
     char path[64];
