@@ -202,7 +202,7 @@ Test(upgrade, goes_on_with_a_trace)
     server_start(&s, "workers: 1\n");
     cr_assert(client_open_unix(&c, server_path(&s, "config.sock")));
     cr_assert(client_send_text(&c, "json trace path=/t*\n"));
-    while (memchr(c.in.p, '\n', c.in.n) == NULL)
+    while (strchr(buf_cstr(&c.in), '\n') == NULL)
         cr_assert(client_receive(&c, DEADLINE_MS));
     for (unsigned i = 0; i < 2; i++) {
         char target[16];
