@@ -95,7 +95,10 @@ static void write_message(struct inbox_message *m, const struct listener *l, con
     m->has_proxy_protocol = protocol == &proxy_protocol;
 }
 
-/* `generation`: that it must run; 0: any. False: it takes none, or its inbox is full. */
+/*
+ * `generation`: that it must run; 0: any. False: EAGAIN, it takes none, or its inbox is full; else
+ * errno of inbox_give().
+ */
 static bool give_to(struct worker *w, struct shared_slot *s, int inbox,
                     const struct inbox_message *m, int fd, uint64_t generation)
 {
@@ -105,6 +108,7 @@ static bool give_to(struct worker *w, struct shared_slot *s, int inbox,
         atomic_store_explicit(&s->assigned_ms, w->clock.now_ms, memory_order_relaxed);
     atomic_fetch_add(&s->assigned, 1);
     takes = atomic_load(&s->takes);
+    errno = EAGAIN;
     if (takes == 0 || (generation != 0 && takes != generation) || inbox_give(inbox, m, fd) < 0) {
         atomic_fetch_sub(&s->assigned, 1);
         return false;
@@ -142,10 +146,10 @@ void handover_name_heirs(struct worker *w, struct bundle *heirs, unsigned bank)
 }
 
 /* The one with the least load; of another generation too, for what comes next is a new request. */
-static const struct bundle_peer *choose_heir(const struct worker *w)
+static struct bundle_peer *choose_heir(struct worker *w)
 {
-    const struct handover *h = &w->handover;
-    const struct bundle_peer *best = NULL;
+    struct handover *h = &w->handover;
+    struct bundle_peer *best = NULL;
     unsigned least = 0;
 
     for (size_t i = 0; i < h->heir_count; i++) {
@@ -163,17 +167,24 @@ static const struct bundle_peer *choose_heir(const struct worker *w)
 enum handover_moved handover_move(struct conn *c)
 {
     struct worker *w = c->worker;
-    const struct bundle_peer *to = choose_heir(w);
+    struct handover *h = &w->handover;
+    struct bundle_peer *to;
     struct inbox_message m;
 
-    if (to == NULL)
-        return HANDOVER_NOBODY;
     write_message(&m, c->listener, &c->peer, c->protocol);
     m.request_count = c->request_count;
-    if (!give_to(w, &w->handover.heir_slots[to->slot], to->fd, &m, c->io.fd, 0))
-        return HANDOVER_LATER;
-    conn_close(&c, CLOSE_MOVED);
-    return HANDOVER_MOVED;
+    while ((to = choose_heir(w)) != NULL) {
+        if (give_to(w, &h->heir_slots[to->slot], to->fd, &m, c->io.fd, 0)) {
+            conn_close(&c, CLOSE_MOVED);
+            return HANDOVER_MOVED;
+        }
+        if (errno != EPIPE)
+            return HANDOVER_LATER;
+        /* It was killed with its master, and nobody took back its word. */
+        close(to->fd);
+        *to = h->heirs[--h->heir_count];
+    }
+    return HANDOVER_NOBODY;
 }
 
 /* ---- taking ---- */
