@@ -1,19 +1,13 @@
 #include "common/channel.h"
 
-#include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
+#include "common/fd_pass.h"
 #include "common/memfd.h"
-
-/* Room for the most descriptors a peer may send in one message, aligned as cmsg(3) asks. */
-union control {
-    char bytes[CMSG_SPACE(CHANNEL_FDS_MAX * sizeof(int))];
-    struct cmsghdr align;
-};
 
 int channel_open(int *master_end, int *worker_end)
 {
@@ -28,60 +22,20 @@ int channel_open(int *master_end, int *worker_end)
 
 int channel_send(int fd, const struct message *m)
 {
-    /* The descriptors travel beside the bytes, and of the text only what is used. */
-    struct iovec iov = { .iov_base = (void *)m,
-                         .iov_len = offsetof(struct message, text) +
-                                    strnlen(m->text, CHANNEL_TEXT_MAX - 1) + 1 };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-    union control control;
-    ssize_t n;
+    /* Of the text only what is used. */
+    size_t n = offsetof(struct message, text) + strnlen(m->text, CHANNEL_TEXT_MAX - 1) + 1;
+    ssize_t sent = fd_pass_send(fd, m, n, m->fds, m->fd_count, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-    assert(m->fd_count <= CHANNEL_FDS_MAX);
-    if (m->fd_count > 0) {
-        struct cmsghdr *cmsg;
-
-        memset(&control, 0, sizeof(control));
-        msg.msg_control = control.bytes;
-        msg.msg_controllen = CMSG_SPACE(m->fd_count * sizeof(int));
-        cmsg = CMSG_FIRSTHDR(&msg);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(m->fd_count * sizeof(int));
-        memcpy(CMSG_DATA(cmsg), m->fds, m->fd_count * sizeof(int));
-    }
-    do
-        n = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n < 0 && (errno == ECONNRESET || errno == ENOTCONN))
+    if (sent < 0 && (errno == ECONNRESET || errno == ENOTCONN))
         errno = EPIPE;
-    return n < 0 ? -1 : 0;
-}
-
-/*
- * Whatever came is the reader's, even when the kernel cut the list at the descriptor limit
- * (MSG_CTRUNC): the message then carries fewer than its bundle needs, which bundle_take() sees.
- */
-static void take_fds(struct msghdr *msg, struct message *m)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
-        size_t count;
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(m->fds + m->fd_count, CMSG_DATA(c), count * sizeof(int));
-        m->fd_count += (uint32_t)count;
-    }
+    return sent < 0 ? -1 : 0;
 }
 
 int channel_receive(int fd, struct message *m)
 {
-    struct iovec iov = { .iov_base = m, .iov_len = offsetof(struct message, fds) };
-    union control control;
-    struct msghdr msg = { .msg_iov = &iov,
-                          .msg_iovlen = 1,
-                          .msg_control = control.bytes,
-                          .msg_controllen = sizeof(control.bytes) };
+    const size_t most = offsetof(struct message, fds);
+    size_t count;
+    bool is_cut;
     ssize_t n;
 
     /*
@@ -89,13 +43,17 @@ int channel_receive(int fd, struct message *m)
      * sent itself; its last words (FAILED, mostly) still follow.
      */
     do
-        n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+        n = fd_pass_receive(fd, m, most, m->fds, CHANNEL_FDS_MAX, &count, MSG_DONTWAIT | MSG_TRUNC,
+                            &is_cut);
+    while (n < 0 && errno == ECONNRESET);
     if (n <= 0)
         return (int)n;
-    m->fd_count = 0;
-    take_fds(&msg, m);
-    if ((size_t)n <= offsetof(struct message, text) || (msg.msg_flags & MSG_TRUNC)) {
+    /*
+     * Whatever came is the reader's, even when the kernel cut the list at the descriptor limit: the
+     * message then carries fewer than its bundle needs, which bundle_take() sees.
+     */
+    m->fd_count = (uint32_t)count;
+    if ((size_t)n <= offsetof(struct message, text) || (size_t)n > most) {
         for (uint32_t i = 0; i < m->fd_count; i++)
             close(m->fds[i]);
         errno = EPROTO;

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "common/buf.h"
+#include "common/fd_pass.h"
 
 enum message_type {
     MESSAGE_FDS =
@@ -53,7 +54,7 @@ enum message_type {
     MESSAGE_UNTRACE,
 };
 
-enum { CHANNEL_FDS_MAX = 128, CHANNEL_TEXT_MAX = 512 }; /* of one message; the kernel takes 253 */
+enum { CHANNEL_FDS_MAX = FD_PASS_MAX, CHANNEL_TEXT_MAX = 512 }; /* of one message */
 
 struct message {
     uint32_t type;       /* enum message_type */

@@ -1,63 +1,90 @@
 #include "common/fd_pass.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-/* Room for one descriptor, aligned as cmsg(3) asks. */
+/* Room for the most, aligned as cmsg(3) asks. */
 union control {
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(FD_PASS_MAX * sizeof(int))];
     struct cmsghdr align;
 };
 
-ssize_t fd_pass_send(int socket, const void *bytes, size_t n, int fd, int flags)
+static void attach(struct msghdr *msg, union control *control, const int *fds, size_t count)
+{
+    struct cmsghdr *c;
+
+    memset(control, 0, CMSG_SPACE(count * sizeof(int)));
+    msg->msg_control = control->bytes;
+    msg->msg_controllen = CMSG_SPACE(count * sizeof(int));
+    c = CMSG_FIRSTHDR(msg);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+}
+
+ssize_t fd_pass_send(int socket, const void *bytes, size_t n, const int *fds, size_t count,
+                     int flags)
 {
     struct iovec iov = { .iov_base = (void *)bytes, .iov_len = n };
-    union control control = { { 0 } };
-    struct msghdr msg = { .msg_iov = &iov,
-                          .msg_iovlen = 1,
-                          .msg_control = control.bytes,
-                          .msg_controllen = sizeof(control.bytes) };
-    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+    union control control;
     ssize_t sent;
 
-    cmsg->cmsg_level = SOL_SOCKET;
-    cmsg->cmsg_type = SCM_RIGHTS;
-    cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+    assert(count <= FD_PASS_MAX);
+    if (count > 0)
+        attach(&msg, &control, fds, count);
     do
         sent = sendmsg(socket, &msg, flags);
     while (sent < 0 && errno == EINTR);
     return sent;
 }
 
-static int descriptor_of(struct msghdr *msg)
+/* The kernel fills up what alignment leaves behind the room: what is too much is closed. */
+static size_t detach(struct msghdr *msg, int *fds, size_t room, bool *is_cut)
 {
-    struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-    int fd;
+    size_t count = 0;
 
-    if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-        c->cmsg_len != CMSG_LEN(sizeof(int)))
-        return -1;
-    memcpy(&fd, CMSG_DATA(c), sizeof(int));
-    return fd;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+        size_t came = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t i = 0; i < came; i++) {
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+            if (count < room) {
+                fds[count++] = fd;
+            } else {
+                close(fd);
+                *is_cut = true;
+            }
+        }
+    }
+    return count;
 }
 
-ssize_t fd_pass_receive(int socket, void *bytes, size_t n, int *fd, int flags, bool *is_cut)
+ssize_t fd_pass_receive(int socket, void *bytes, size_t n, int *fds, size_t room, size_t *count,
+                        int flags, bool *is_cut)
 {
     struct iovec iov = { .iov_base = bytes, .iov_len = n };
     union control control;
     struct msghdr msg = { .msg_iov = &iov,
                           .msg_iovlen = 1,
                           .msg_control = control.bytes,
-                          .msg_controllen = sizeof(control.bytes) };
+                          .msg_controllen = CMSG_SPACE(room * sizeof(int)) };
     ssize_t received;
 
+    assert(room <= FD_PASS_MAX);
     do
         received = recvmsg(socket, &msg, flags | MSG_CMSG_CLOEXEC);
     while (received < 0 && errno == EINTR);
-    *fd = received > 0 ? descriptor_of(&msg) : -1;
-    *is_cut = received > 0 && (msg.msg_flags & MSG_CTRUNC);
+    *is_cut = received >= 0 && (msg.msg_flags & MSG_CTRUNC);
+    *count = received >= 0 ? detach(&msg, fds, room, is_cut) : 0;
     return received;
 }

@@ -20,12 +20,12 @@ int inbox_open(int *give_fd, int *take_fd)
 
 int inbox_give(int give_fd, const struct inbox_message *m, int fd)
 {
-    return fd_pass_send(give_fd, m, sizeof(*m), fd, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+    return fd_pass_send_one(give_fd, m, sizeof(*m), fd, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
 }
 
 static ssize_t receive(int take_fd, struct inbox_message *m, int *fd, int flags, bool *is_cut)
 {
-    return fd_pass_receive(take_fd, m, sizeof(*m), fd, flags | MSG_DONTWAIT, is_cut);
+    return fd_pass_receive_one(take_fd, m, sizeof(*m), fd, flags | MSG_DONTWAIT, is_cut);
 }
 
 /*

@@ -45,7 +45,7 @@ static ssize_t send_some(struct client *client)
     int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 
     if (client->passed_fd >= 0 && client->written == 0)
-        return fd_pass_send(client->io.fd, from, n, client->passed_fd, flags);
+        return fd_pass_send_one(client->io.fd, from, n, client->passed_fd, flags);
     return send(client->io.fd, from, n, flags);
 }
 

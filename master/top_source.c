@@ -53,7 +53,7 @@ static enum top_look read_answer(struct top_source *s, int socket)
     char text[512];
     int fd;
     bool is_cut;
-    ssize_t n = fd_pass_receive(socket, text, sizeof(text) - 1, &fd, 0, &is_cut);
+    ssize_t n = fd_pass_receive_one(socket, text, sizeof(text) - 1, &fd, 0, &is_cut);
     struct str rest = { text, n > 0 ? (size_t)n : 0 }, line;
     enum top_look look;
 

@@ -32,7 +32,7 @@ static int ask_shared(const struct server *s)
     client_send_text(&c, "shared\n");
     while (poll(&(struct pollfd){ .fd = c.fd, .events = POLLIN }, 1, DEADLINE_MS) < 0)
         ;
-    cr_assert_gt(fd_pass_receive(c.fd, text, sizeof(text), &fd, 0, &is_cut), 3);
+    cr_assert_gt(fd_pass_receive_one(c.fd, text, sizeof(text), &fd, 0, &is_cut), 3);
     cr_expect_eq(strncmp(text, "ok ", 3), 0);
     client_close(&c);
     return fd;
@@ -214,7 +214,7 @@ static pid_t be_another_version(const struct server *s)
         fd = accept(listener, NULL, NULL);
         while (recv(fd, line, sizeof(line), 0) < 0)
             ;
-        fd_pass_send(fd, "ok 9.8.7\n", 9, memfd, 0);
+        fd_pass_send_one(fd, "ok 9.8.7\n", 9, memfd, 0);
         _exit(0);
     }
     close(listener);
