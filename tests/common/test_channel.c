@@ -139,11 +139,16 @@ Test(channel, delivers_what_fits_when_descriptors_run_out)
 
 Test(channel, refuses_what_is_no_message)
 {
+    static const char longer[sizeof(struct message) + 1];
+    static const size_t sizes[] = { 1, offsetof(struct message, text),
+                                    offsetof(struct message, fds) + 1, sizeof(longer) };
     struct message got;
 
-    cr_assert_eq(send(a, "x", 1, 0), 1);
-    cr_expect_eq(channel_receive(b, &got), -1);
-    cr_expect_eq(errno, EPROTO);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        cr_assert_eq(send(a, longer, sizes[i], 0), (ssize_t)sizes[i]);
+        cr_expect_eq(channel_receive(b, &got), -1, "%zu bytes", sizes[i]);
+        cr_expect_eq(errno, EPROTO);
+    }
 }
 
 Test(channel, carries_texts_of_any_length)
