@@ -126,6 +126,7 @@ void shared_leave_slot(struct shared *shared, struct shared_slot *slot)
     atomic_store(&slot->pid, 0);
     atomic_store(&slot->takes, 0);
     atomic_store(&slot->open, 0);
+    atomic_store(&slot->is_stuck, 0);
 }
 
 void shared_free(struct shared **shared, int *memfd)

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/fd_pass.h"
 #include "common/log.h"
 #include "master/master.h"
 #include "master/supervise.h"
@@ -89,7 +90,7 @@ bool upgrade_take_shared(struct master *m)
         shared_leave_slot(m->shared, &m->bank[i]);
         atomic_store(&m->bank[i].assigned, 0);
     }
-    inboxes_take(&m->inboxes, &m->upgrade.handoff);
+    m->upgrade.is_block_shared = true;
     return true;
 }
 
@@ -115,6 +116,25 @@ void upgrade_tell_failure(struct upgrade *u, const struct buf *errors)
     u->former_pid = 0;
 }
 
+/* So that the former workers can give ours what is idle: both sides go by the shared block. */
+static void pass_inboxes(const struct master *m)
+{
+    const struct upgrade *u = &m->upgrade;
+    int fds[FD_PASS_MAX];
+    unsigned slot = 0;
+
+    while (u->is_block_shared && slot < m->slot_count) {
+        size_t count = 0;
+
+        while (slot < m->slot_count && count < FD_PASS_MAX)
+            fds[count++] = m->inboxes.slots[slot++].give_fd;
+        if (fd_pass_send(u->former.fd, "\n", 1, fds, count, MSG_NOSIGNAL) < 0) {
+            log_warn("upgrade: the former master keeps its idle connections: %m");
+            return;
+        }
+    }
+}
+
 /* All of it is ours, and what the config does not want of it goes. */
 static void own(struct master *m)
 {
@@ -137,6 +157,8 @@ static void own(struct master *m)
     control_remove_former(&u->handoff);
     control_own(&m->control);
     handoff_fini(&u->handoff, true);
+    if (u->former.fd >= 0)
+        pass_inboxes(m);
     if (u->former.fd >= 0 && send(u->former.fd, "", 1, MSG_NOSIGNAL) != 1)
         log_warn("upgrade: the former master is gone");
 }

@@ -55,64 +55,13 @@ void inboxes_bundle_heirs(const struct heirs *heirs, unsigned slot, struct bundl
         add_peer(heirs->inboxes, (slot + i) % heirs->slot_count, bundle);
 }
 
-static void set_end(int *end, int fd)
-{
-    if (*end >= 0)
-        close(*end);
-    *end = fd;
-}
-
 static void close_slot(struct inboxes *b, unsigned slot)
 {
-    set_end(&b->slots[slot].give_fd, -1);
-    set_end(&b->slots[slot].take_fd, -1);
-}
-
-void inboxes_hand_over(const struct inboxes *b, struct handoff *h)
-{
-    for (unsigned i = 0; i < CONFIG_WORKERS_MAX; i++) {
-        if (!inboxes_has(b, i))
-            continue;
-        handoff_add(h, "inbox_give", b->slots[i].give_fd, "%u", i);
-        handoff_add(h, "inbox_take", b->slots[i].take_fd, "%u", i);
-    }
-}
-
-/* The slot that the next line with this key is about, and its descriptor, ours now. -1: no more. */
-static int take_line(struct handoff *h, const char *key, size_t *at, int *fd)
-{
-    struct handoff_line *line;
-    uint64_t slot;
-
-    while ((line = handoff_next(h, key, at)) != NULL) {
-        if (line->fd < 0 || !str_to_u64(line->rest, &slot) || slot >= CONFIG_WORKERS_MAX)
-            continue;
-        *fd = line->fd;
-        line->fd = -1;
-        return (int)slot;
-    }
-    return -1;
-}
-
-void inboxes_take(struct inboxes *b, struct handoff *h)
-{
-    size_t at = 0;
-    int slot, fd;
-
-    while ((slot = take_line(h, "inbox_give", &at, &fd)) >= 0)
-        set_end(&b->slots[slot].give_fd, fd);
-    at = 0;
-    while ((slot = take_line(h, "inbox_take", &at, &fd)) >= 0)
-        set_end(&b->slots[slot].take_fd, fd);
-    for (unsigned i = 0; i < CONFIG_WORKERS_MAX; i++)
-        if (b->slots[i].give_fd < 0 || b->slots[i].take_fd < 0)
-            close_slot(b, i);
-}
-
-void inboxes_close_takers(struct inboxes *b)
-{
-    for (unsigned i = 0; i < CONFIG_WORKERS_MAX; i++)
-        set_end(&b->slots[i].take_fd, -1);
+    if (b->slots[slot].give_fd >= 0)
+        close(b->slots[slot].give_fd);
+    if (b->slots[slot].take_fd >= 0)
+        close(b->slots[slot].take_fd);
+    b->slots[slot].give_fd = b->slots[slot].take_fd = -1;
 }
 
 void inboxes_forget(struct inboxes *b, unsigned slot, const struct bundle *bundle)
@@ -123,21 +72,65 @@ void inboxes_forget(struct inboxes *b, unsigned slot, const struct bundle *bundl
         b->slots[bundle->peers[i].slot].give_fd = -1;
 }
 
-void inboxes_close_slot(struct inboxes *b, struct shared_slot *slots, unsigned slot)
+/*
+ * The one with the least load of those that were not tried; -1: no more. In the inbox of a slot that
+ * takes nothing just now it waits for the next worker.
+ */
+static int choose_heir(const struct heirs *heirs, const bool is_tried[])
+{
+    uint64_t least = 0;
+    int best = -1;
+
+    for (unsigned i = 0; i < heirs->slot_count; i++) {
+        const struct shared_slot *s = &heirs->slots[i];
+        uint64_t load = slot_load(s);
+
+        if (atomic_load(&s->takes) == 0 || atomic_load(&s->is_stuck))
+            load |= UINT64_C(1) << 32;
+        if (is_tried[i] || heirs->inboxes->slots[i].give_fd < 0 || (best >= 0 && load >= least))
+            continue;
+        best = (int)i;
+        least = load;
+    }
+    return best;
+}
+
+static bool give_to_heir(const struct heirs *heirs, const struct inbox_message *m, int fd)
+{
+    bool is_tried[CONFIG_WORKERS_MAX] = { false };
+    int i;
+
+    errno = ESRCH;
+    while ((i = choose_heir(heirs, is_tried)) >= 0) {
+        atomic_fetch_add(&heirs->slots[i].assigned, 1);
+        if (inbox_give(heirs->inboxes->slots[i].give_fd, m, fd) == 0)
+            return true;
+        atomic_fetch_sub(&heirs->slots[i].assigned, 1);
+        is_tried[i] = true;
+    }
+    return false;
+}
+
+void inboxes_pass_on(const struct inboxes *b, struct shared_slot *slots, unsigned slot,
+                     const struct heirs *heirs)
 {
     struct inbox_message m;
     int fd;
 
-    if (!inboxes_has(b, slot))
+    if (!inboxes_has(b, slot) || heirs->slot_count == 0)
         return;
     while (inbox_take(b->slots[slot].take_fd, &m, &fd) == 1) {
-        atomic_fetch_add(&slots[0].assigned, 1);
-        if (inbox_give(b->slots[0].give_fd, &m, fd) < 0) {
-            atomic_fetch_sub(&slots[0].assigned, 1);
+        if (!give_to_heir(heirs, &m, fd))
             log_warn("a connection that waited for worker %u is lost: %m", slot + 1);
-        }
         close(fd);
+        atomic_fetch_sub(&slots[slot].assigned, 1);
     }
+}
+
+void inboxes_close_slot(struct inboxes *b, struct shared_slot *slots, unsigned slot)
+{
+    if (!inboxes_has(b, slot))
+        return;
     atomic_store(&slots[slot].assigned, 0);
     close_slot(b, slot);
 }

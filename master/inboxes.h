@@ -4,7 +4,7 @@
  * listening sockets do, so that a crash, a respawn or a reload loses nothing that waits in one.
  *
  * By them, too, a worker that leaves passes its idle connections to those who stay, and at an upgrade
- * to the workers of the next master, for which the former one makes them.
+ * to the workers of the next master, which sends the giving ends to the former one.
  *
  * With many workers, each can give to the INBOX_PEERS_MAX slots
  * that follow its own, round and round: up to 16 workers that is everybody, and beyond it a worker
@@ -19,7 +19,6 @@
 #include "common/bundle.h"
 #include "common/shared.h"
 #include "config/config.h"
-#include "master/handoff.h"
 
 struct inboxes {
     struct {
@@ -38,30 +37,27 @@ bool inboxes_prepare(struct inboxes *b, unsigned slot_count, struct buf *errors)
 void inboxes_bundle(const struct inboxes *b, const struct config *config, unsigned slot_count,
                     unsigned slot, struct bundle *bundle);
 
-/* Those who go on with the connections of a worker that leaves: the first slots of a bank. */
+/* Those who go on with the connections of a worker that leaves. */
 struct heirs {
-    const struct inboxes *inboxes;
-    unsigned slot_count;
-    unsigned bank; /* of the shared block */
+    const struct inboxes *inboxes; /* borrowed; the giving ends */
+    struct shared_slot *slots;     /* their bank */
+    unsigned slot_count;           /* the first of it */
 };
 
 /* Fills the bundle's peers for a worker of `slot` that leaves; the descriptors stay ours. */
 void inboxes_bundle_heirs(const struct heirs *heirs, unsigned slot, struct bundle *bundle);
 
-/* For an upgrade: lines for the next master, who takes what he knows. */
-void inboxes_hand_over(const struct inboxes *b, struct handoff *h);
-void inboxes_take(struct inboxes *b, struct handoff *h);
-
-/* Closes the taking ends: others have them. */
-void inboxes_close_takers(struct inboxes *b);
-
 /* In a fresh child: the bundle's descriptors belong to it now, fini must not close them. */
 void inboxes_forget(struct inboxes *b, unsigned slot, const struct bundle *bundle);
 
 /*
- * Closes the inbox of a slot that is no more and has no worker. What a worker that died left in it
- * goes to slot 0.
+ * Hands what waits in the slot's inbox to the heirs, if there are any: its worker died or is stuck, or
+ * takes it itself at this moment, which is as well. `slots`: the slot's bank.
  */
+void inboxes_pass_on(const struct inboxes *b, struct shared_slot *slots, unsigned slot,
+                     const struct heirs *heirs);
+
+/* Closes the inbox of a slot that is no more and has no worker. */
 void inboxes_close_slot(struct inboxes *b, struct shared_slot *slots, unsigned slot);
 
 void inboxes_fini(struct inboxes *b);

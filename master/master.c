@@ -242,7 +242,8 @@ void master_stop(struct master *m, bool is_fast)
     if (!m->upgrade.is_heir && !m->upgrade.is_succeeded)
         notify_send(&m->notify, "STOPPING=1\nSTATUS=%s", is_fast ? "stopping" : "finishing");
     ev_timer_stop(m->loop, &m->start_limit);
-    watchdog_stop(m);
+    if (is_fast)
+        watchdog_stop(m);
     transaction_cancel(m);
     upgrade_cancel(m);
     if (m->is_single) {

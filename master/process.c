@@ -246,7 +246,13 @@ static bool send_quit(const struct process *p, const struct heirs *heirs, uint64
     if (p->channel.fd < 0 || heirs == NULL)
         return false;
     inboxes_bundle_heirs(heirs, p->slot, &bundle);
-    return bundle_send_quit(&bundle, heirs->bank, idle_ms, p->channel.fd) == 0;
+    return bundle_send_quit(&bundle, shared_bank_number(p->master->shared, heirs->slots), idle_ms,
+                            p->channel.fd) == 0;
+}
+
+void process_name_heirs(const struct process *p, const struct heirs *heirs)
+{
+    send_quit(p, heirs, 0);
 }
 
 void process_quit(struct process *p, uint64_t limit_ms, const struct heirs *heirs, uint64_t idle_ms)

@@ -14,6 +14,7 @@
 
 #include "common/channel.h"
 #include "common/list.h"
+#include "master/watchdog.h"
 
 struct heirs;
 struct master;
@@ -41,6 +42,7 @@ struct process {
     ev_io channel;                  /* fd -1: the worker closed its end */
     ev_timer kill_limit;            /* active: it must end before */
     bool is_killed;                 /* for it did not */
+    struct watched watched;         /* while it leaves, alone in its slot */
     char failure[CHANNEL_TEXT_MAX]; /* why it could not start; "": it did not say */
 };
 
@@ -58,6 +60,8 @@ bool process_send_message(struct process *p, const struct message *m);
  */
 void process_quit(struct process *p, uint64_t limit_ms, const struct heirs *heirs,
                   uint64_t idle_ms);
+/* Of one that quits: others than it was told of. */
+void process_name_heirs(const struct process *p, const struct heirs *heirs);
 /* End now; killed if it does not. */
 void process_stop(struct process *p);
 void process_kill(struct process *p);

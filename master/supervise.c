@@ -94,6 +94,7 @@ static bool has_process(const struct master *m, unsigned slot)
  */
 static void close_unused_inboxes(struct master *m)
 {
+    supervise_pass_on(m);
     for (unsigned i = m->slot_count; i < CONFIG_WORKERS_MAX && !transaction_is_deciding(m); i++)
         if (inboxes_has(&m->inboxes, i) && !has_process(m, i))
             inboxes_close_slot(&m->inboxes, m->bank, i);
@@ -118,7 +119,34 @@ void supervise_end_pauses(struct master *m)
 /* Those who stay: the workers of all slots that there are to be. */
 static struct heirs heirs_here(const struct master *m)
 {
-    return (struct heirs){ &m->inboxes, m->slot_count, shared_bank_number(m->shared, m->bank) };
+    return (struct heirs){ &m->inboxes, m->bank, m->slot_count };
+}
+
+/* Those who stay, here or in the next master. */
+static struct heirs heirs_now(const struct master *m)
+{
+    return m->upgrade.is_succeeded ? upgrade_heirs(m) : heirs_here(m);
+}
+
+/* To those who leave already, too: whom they were told of may be leaving by now. */
+static void name_heirs(struct master *m, const struct heirs *heirs)
+{
+    LIST_EACH (at, &m->processes) {
+        struct process *p = CONTAINER_OF(at, struct process, link);
+
+        if (p->state == PROCESS_LEAVING)
+            process_name_heirs(p, heirs);
+    }
+}
+
+void supervise_pass_on(struct master *m)
+{
+    struct heirs heirs = heirs_now(m);
+
+    if (m->phase != PHASE_RUNNING && !m->upgrade.is_succeeded)
+        return; /* nobody stays */
+    for (unsigned i = m->upgrade.is_succeeded ? 0 : m->slot_count; i < CONFIG_WORKERS_MAX; i++)
+        inboxes_pass_on(&m->inboxes, m->bank, i, &heirs);
 }
 
 /* `heirs`: see process_quit(). */
@@ -183,6 +211,7 @@ void supervise_shrink(struct master *m)
 {
     struct heirs heirs = heirs_here(m);
 
+    name_heirs(m, &heirs);
     listen_table_steer(&m->listeners, m->slot_count);
     for (unsigned i = 0; i < m->slot_count; i++)
         if (m->slots[i].adoption.is_closing)
@@ -210,6 +239,8 @@ void supervise_end(struct master *m, bool is_fast)
 {
     struct heirs heirs = upgrade_heirs(m);
 
+    if (m->upgrade.is_succeeded)
+        name_heirs(m, &heirs);
     adoption_stop(m);
     for (unsigned i = 0; i < CONFIG_WORKERS_MAX; i++) {
         ev_timer_stop(m->loop, &m->slots[i].respawn);

@@ -50,4 +50,10 @@ void supervise_reap(struct master *m);
 /* A worker said READY for the first time. */
 void supervise_on_serving(struct process *p);
 
+/*
+ * What waits in the inboxes of slots whose workers leave or have left goes to those who stay. The
+ * workers do so themselves, unless they are stuck or were killed.
+ */
+void supervise_pass_on(struct master *m);
+
 #endif

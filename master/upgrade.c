@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/fd_pass.h"
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "master/inherited.h"
@@ -127,12 +128,6 @@ static _Noreturn void exec_heir(struct upgrade *u, const struct handoff *h, int 
     _exit(127);
 }
 
-/* The one that is not ours. */
-static struct shared_slot *heirs_bank(const struct master *m)
-{
-    return shared_bank(m->shared, 1 - shared_bank_number(m->shared, m->bank));
-}
-
 static void write_table(struct master *m, struct handoff *h, int line, int err)
 {
     handoff_add(h, "former", line, "%d", (int)getpid());
@@ -147,37 +142,21 @@ static void write_table(struct master *m, struct handoff *h, int line, int err)
     control_hand_over(&m->control, h);
     trace_hand_over(&m->control, h);
     inherited_write(&m->listeners, h);
-    inboxes_hand_over(&m->upgrade.inboxes, h);
 }
 
-/*
- * Those of the heir's workers, so that ours can give them their connections: as many as we have. In a
- * bank that nobody uses now; what the master before us left there is nobody's.
- */
-static void make_inboxes(struct master *m)
+static void close_inboxes(struct upgrade *u)
 {
-    struct upgrade *u = &m->upgrade;
-    struct shared_slot *slots = heirs_bank(m);
-    struct buf errors = { 0 };
-
-    for (unsigned i = 0; i < CONFIG_WORKERS_MAX && shared_was_used(&slots[i]); i++)
-        atomic_store(&slots[i].takes, 0);
-    if (!inboxes_prepare(&u->inboxes, m->slot_count, &errors)) {
-        log_warn("upgrade: idle connections will be closed: %s", buf_cstr(&errors));
-        inboxes_fini(&u->inboxes);
-    }
-    buf_fini(&errors);
+    inboxes_fini(&u->inboxes);
+    u->inbox_count = 0;
 }
 
 struct heirs upgrade_heirs(const struct master *m)
 {
-    const struct shared_slot *slots = heirs_bank(m);
-    struct heirs heirs = { &m->upgrade.inboxes, 0, shared_bank_number(m->shared, slots) };
+    const struct upgrade *u = &m->upgrade;
+    unsigned bank = 1 - shared_bank_number(m->shared, m->bank);
 
-    for (unsigned i = 0; m->upgrade.is_succeeded && i < CONFIG_WORKERS_MAX; i++)
-        if (atomic_load(&slots[i].takes) != 0)
-            heirs.slot_count = i + 1;
-    return heirs;
+    return (struct heirs){ &u->inboxes, shared_bank(m->shared, bank),
+                           u->is_succeeded ? u->inbox_count : 0 };
 }
 
 /* -1: errno. */
@@ -190,7 +169,6 @@ static int start_heir(struct master *m)
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 &&
         (err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) >= 0) {
-        make_inboxes(m);
         write_table(m, &table, pair[1], err);
         memfd = handoff_write(&table);
     }
@@ -201,7 +179,6 @@ static int start_heir(struct master *m)
     if (pid == 0)
         exec_heir(u, &table, memfd, pair[1]);
     saved_errno = errno;
-    inboxes_close_takers(&u->inboxes);
     handoff_fini(&table, false);
     if (memfd >= 0)
         close(memfd);
@@ -212,13 +189,12 @@ static int start_heir(struct master *m)
     if (pid < 0 && pair[0] >= 0)
         close(pair[0]);
     if (pid < 0) {
-        inboxes_fini(&u->inboxes);
         errno = saved_errno;
         return -1;
     }
     u->heir_pid = pid;
     u->said.n = 0;
-    u->is_go_said = false;
+    u->is_go_said = u->is_inbox_lost = false;
     ev_io_set(&u->line, pair[0], EV_READ);
     ev_io_start(m->loop, &u->line);
     return 0;
@@ -376,17 +352,36 @@ static bool hear(struct master *m)
     return true;
 }
 
+/* Slot by slot; without all of them none counts, for which is which would be a guess. */
+static void take_inboxes(struct upgrade *u, const int *fds, size_t count, bool is_cut)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (u->inbox_count < CONFIG_WORKERS_MAX && !u->is_inbox_lost)
+            u->inboxes.slots[u->inbox_count++].give_fd = fds[i];
+        else
+            close(fds[i]);
+    }
+    if (!is_cut)
+        return;
+    log_warn("upgrade: no descriptors are free: idle connections will be closed");
+    u->is_inbox_lost = true;
+    close_inboxes(u);
+}
+
 static void read_line(struct master *m)
 {
     struct upgrade *u = &m->upgrade;
     ssize_t n;
 
     while (u->line.fd >= 0) {
+        int fds[FD_PASS_MAX];
         char drop[1024];
-        bool is_room = u->said.n < SAID_MAX;
+        bool is_room = u->said.n < SAID_MAX, is_cut;
+        size_t count;
 
-        n = recv(u->line.fd, is_room ? buf_reserve(&u->said, sizeof(drop)) : drop, sizeof(drop),
-                 MSG_DONTWAIT);
+        n = fd_pass_receive(u->line.fd, is_room ? buf_reserve(&u->said, sizeof(drop)) : drop,
+                            sizeof(drop), fds, FD_PASS_MAX, &count, MSG_DONTWAIT, &is_cut);
+        take_inboxes(u, fds, count, is_cut);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n > 0 && is_room)
@@ -433,7 +428,7 @@ bool upgrade_reap(struct master *m, pid_t pid, int status)
         return false;
     if (!u->is_succeeded) {
         read_line(m);
-        inboxes_fini(&u->inboxes);
+        close_inboxes(u);
     }
     u->heir_pid = 0;
     ev_timer_stop(m->loop, &u->limit);

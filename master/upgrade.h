@@ -8,8 +8,10 @@
  *
  *     former: starts it                  heir: opens what is missing, starts its workers
  *                                        heir: a NUL byte, "ready"
- *     former: "go"                       heir: owns files, pid file and control socket; a NUL byte
- *     former: drains its workers, ends   heir: sees the end of the line between them
+ *     former: "go"                       heir: owns files, pid file and control socket; newlines with
+ *                                              the giving ends of its inboxes; a NUL byte
+ *     former: drains its workers, which  heir: sees the end of the line between them
+ *             pass on what is idle, ends
  *
  * That line is also the heir's stderr until its config is loaded, so that whatever keeps a binary
  * from starting, the dynamic loader's words too, reaches the operator.
@@ -42,7 +44,9 @@ struct upgrade {
     struct buf said; /* what came over the line */
     bool is_go_said; /* the heir may have touched what it will own */
     bool is_succeeded;
-    struct inboxes inboxes; /* of the heir's slots, until there is no upgrade */
+    struct inboxes inboxes; /* the giving ends of the heir's, in its first `inbox_count` slots */
+    unsigned inbox_count;
+    bool is_inbox_lost; /* there were more than descriptors are free */
 
     /* The heir: */
     struct handoff handoff;
@@ -50,6 +54,7 @@ struct upgrade {
     ev_io former;     /* the line; fd -1: none */
     bool is_heir;     /* until it owns what it was handed */
     bool is_ready_told;
+    bool is_block_shared; /* with the former, whose layout is ours */
 };
 
 /* Borrows argv only while it runs. */
@@ -87,7 +92,7 @@ uint64_t upgrade_generation(struct upgrade *u);
 /* The number of workers that an operator set by hand; 0: none did. */
 unsigned upgrade_workers(struct upgrade *u);
 
-/* The shared block, our bank in it and our inboxes; false: none was left, or it is not laid out as ours. */
+/* The shared block and our bank in it; false: none was left, or it is not laid out as ours. */
 bool upgrade_take_shared(struct master *m);
 
 /* The pid file with its lock, if the config still names it. */

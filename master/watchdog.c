@@ -9,6 +9,7 @@
 #include "common/now.h"
 #include "master/master.h"
 #include "master/process.h"
+#include "master/supervise.h"
 #include "master/trace.h"
 
 #define LOOK_EACH_S 0.08 /* three of them are within the 300 ms that a rescue may take */
@@ -26,14 +27,20 @@ static bool is_anybody_waiting(const struct master *m, unsigned slot)
            (inbox.fd >= 0 && poll(&inbox, 1, 0) == 1);
 }
 
+static bool is_serving(const struct process *p)
+{
+    return p->state == PROCESS_SERVING;
+}
+
 static void begin(struct master *m, struct process *p, struct watched *w, uint64_t now)
 {
     w->stuck_since_ms = now;
     atomic_store(&m->bank[p->slot].is_stuck, true);
     log_warn("worker %u (pid %d) does nothing for %llu ms%s", p->slot + 1, (int)p->pid,
              (unsigned long long)(now - w->heartbeat),
-             m->slot_count > 1 ? ": a sibling accepts its connections" : "");
-    adoption_lend(m, p->slot);
+             m->slot_count > 1 && is_serving(p) ? ": a sibling accepts its connections" : "");
+    if (is_serving(p))
+        adoption_lend(m, p->slot);
 }
 
 static void end(struct master *m, struct process *p, struct watched *w, uint64_t now)
@@ -44,7 +51,8 @@ static void end(struct master *m, struct process *p, struct watched *w, uint64_t
     w->stuck_since_ms = 0;
     atomic_store(&m->bank[p->slot].is_stuck, false);
     w->is_aborted = false;
-    adoption_end(m, p->slot);
+    if (is_serving(p))
+        adoption_end(m, p->slot);
     trace_greet(p);
 }
 
@@ -65,9 +73,8 @@ static void put_down(struct master *m, struct process *p, struct watched *w, uin
     }
 }
 
-static void look_at(struct master *m, struct process *p, uint64_t now)
+static void look_at(struct master *m, struct process *p, struct watched *w, uint64_t now)
 {
-    struct watched *w = &m->slots[p->slot].watched;
     uint64_t heartbeat = atomic_load(&m->bank[p->slot].heartbeat_ms);
     bool is_still = heartbeat == w->heartbeat && heartbeat != 0, was_waiting = w->was_waiting;
 
@@ -77,7 +84,7 @@ static void look_at(struct master *m, struct process *p, uint64_t now)
     } else if (w->stuck_since_ms > 0) {
         put_down(m, p, w, now);
     } else {
-        w->was_waiting = is_anybody_waiting(m, p->slot);
+        w->was_waiting = is_serving(p) && is_anybody_waiting(m, p->slot);
         if (is_still && ((was_waiting && w->was_waiting) || now > heartbeat + IDLE_MS))
             begin(m, p, w, now);
     }
@@ -96,11 +103,16 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
     uint64_t now = monotonic_ms();
 
     count_losses(m);
-    for (unsigned i = 0; i < m->slot_count; i++) {
-        struct process *p = m->slots[i].process;
+    supervise_pass_on(m);
+    LIST_EACH (at, &m->processes) {
+        struct process *p = CONTAINER_OF(at, struct process, link);
+        struct slot *slot = &m->slots[p->slot];
 
-        if (p != NULL && p->state == PROCESS_SERVING)
-            look_at(m, p, now);
+        if (is_serving(p) && slot->process == p)
+            look_at(m, p, &slot->watched, now);
+        else if (p->state == PROCESS_LEAVING &&
+                 slot->process == NULL) /* the heartbeat is its own */
+            look_at(m, p, &p->watched, now);
     }
 }
 

@@ -5,7 +5,8 @@
  * second. The watchdog looks some ten times a second. A worker whose heartbeat stands still while
  * connections wait for it, or for longer than an idle one's, is stuck: a sibling adopts its listeners
  * and its inbox (master/adoption.h) until it goes on. After `worker_stuck_timeout` it is aborted, so that its
- * stack is in the log, then killed, and replaced as any worker that died.
+ * stack is in the log, then killed, and replaced as any worker that died. One that leaves is watched
+ * as well, for its own sake.
  */
 #ifndef MASTER_WATCHDOG_H
 #define MASTER_WATCHDOG_H
@@ -16,7 +17,7 @@
 
 struct master;
 
-/* Part of a slot. */
+/* Part of a slot, and of a process that leaves. */
 struct watched {
     uint64_t heartbeat; /* as it was at the last look */
     bool was_waiting;   /* so was somebody, for this worker */

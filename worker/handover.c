@@ -135,14 +135,44 @@ bool handover_give(struct listener *l, int fd, const union peer *peer)
     return true;
 }
 
+static void close_taker(struct inbox_taker *t)
+{
+    if (t->io.fd < 0)
+        return;
+    ev_io_stop(t->worker->loop, &t->io);
+    close(t->io.fd);
+    t->io.fd = -1;
+}
+
+static void forget(struct bundle_peer *peers, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++)
+        close(peers[i].fd);
+    *count = 0;
+}
+
+/* Who has our slot already, and its inbox. */
+static bool has_successor(const struct worker *w)
+{
+    const struct handover *h = &w->handover;
+
+    for (size_t i = 0; i < h->heir_count; i++)
+        if (&h->heir_slots[h->heirs[i].slot] == w->counters)
+            return true;
+    return false;
+}
+
 void handover_name_heirs(struct worker *w, struct bundle *heirs, unsigned bank)
 {
     struct handover *h = &w->handover;
 
+    forget(h->heirs, &h->heir_count);
     memcpy(h->heirs, heirs->peers, heirs->peer_count * sizeof(*h->heirs));
     h->heir_count = heirs->peer_count;
     heirs->peer_count = 0; /* the worker's now */
     h->heir_slots = shared_bank(w->shared, bank);
+    if (has_successor(w))
+        close_taker(&h->inbox); /* what we took there we would give back */
 }
 
 /* The one with the least load; of another generation too, for what comes next is a new request. */
@@ -199,15 +229,6 @@ static void start_taker(struct inbox_taker *t)
 {
     if (t->io.fd >= 0)
         ev_io_start(t->worker->loop, &t->io);
-}
-
-static void close_taker(struct inbox_taker *t)
-{
-    if (t->io.fd < 0)
-        return;
-    ev_io_stop(t->worker->loop, &t->io);
-    close(t->io.fd);
-    t->io.fd = -1;
 }
 
 static void take(struct inbox_taker *t, const struct inbox_message *m, int fd)
@@ -318,13 +339,6 @@ void handover_init(struct worker *w)
     atomic_store(&w->counters->open, 0);
 }
 
-static void forget(struct bundle_peer *peers, size_t *count)
-{
-    for (size_t i = 0; i < *count; i++)
-        close(peers[i].fd);
-    *count = 0;
-}
-
 /* Siblings see it at once; see the top of the header. */
 static void set_taking(struct worker *w, bool is_taking)
 {
@@ -373,26 +387,11 @@ void handover_resume(struct worker *w)
     set_taking(w, true);
 }
 
-/* It has the slot already, and its inbox: what we took from there we would give back to it. */
-static bool has_successor(const struct worker *w)
-{
-    const struct handover *h = &w->handover;
-
-    for (size_t i = 0; i < h->heir_count; i++)
-        if (&h->heir_slots[h->heirs[i].slot] == w->counters)
-            return true;
-    return false;
-}
-
 void handover_quit(struct worker *w)
 {
-    release_all(w);
-    if (has_successor(w)) {
-        close_taker(&w->handover.inbox);
-        return;
-    }
     if (has_inbox(w))
         set_taking(w, false);
+    release_all(w);
     drain(w);
 }
 

@@ -85,7 +85,7 @@ enum handover_moved {
 
 /*
  * A worker that leaves: those who go on with its connections, siblings or the workers of the next
- * binary. Takes the bundle's peers; before handover_quit().
+ * binary. Takes the bundle's peers, in place of those before; first before handover_quit().
  */
 void handover_name_heirs(struct worker *w, struct bundle *heirs, unsigned bank);
 

@@ -93,8 +93,7 @@ static void quit(struct worker *w, struct message *m)
     struct bundle heirs;
 
     if (bundle_take(&w->incoming, m, &heirs) == 1) {
-        if (!w->is_quitting)
-            handover_name_heirs(w, &heirs, m->slot);
+        handover_name_heirs(w, &heirs, m->slot);
         bundle_fini(&heirs);
     }
     worker_quit(w, m->generation);

@@ -192,6 +192,144 @@ Test(upgrade, passes_idle_connections_on_from_few_workers_to_many)
     pass_idle_on("workers: 1\n", "workers: 3\n");
 }
 
+/* Each connection's worker, by the master's list. */
+static unsigned open_of_worker(const struct server *s, unsigned number)
+{
+    struct buf output;
+    char words[32];
+    unsigned open = 0;
+    const char *at;
+
+    cr_assert_eq(server_verb(s, "status", &output), 0);
+    snprintf(words, sizeof(words), "\nworker %u: serving", number);
+    at = strstr(buf_cstr(&output), words);
+    if (at != NULL && (at = strstr(at, " up ")) != NULL && (at = strchr(at, ',')) != NULL)
+        sscanf(at, ", %u connections", &open);
+    buf_fini(&output);
+    return open;
+}
+
+Test(upgrade, deals_idle_connections_over_all_new_workers)
+{
+    enum { COUNT = 200 };
+    static struct client clients[COUNT];
+    struct server s;
+
+    open_with_copy(&s);
+    server_start(&s, "workers: 1\n");
+    clients_open(clients, COUNT, COUNT, &s);
+    server_config(&s, "workers: 4\n");
+    upgrade(&s);
+    cr_assert(server_wait_log(&s, s.log_start, "has ended", DEADLINE_MS));
+    for (unsigned i = 1; i <= 4; i++) {
+        unsigned open = open_of_worker(&s, i);
+
+        cr_expect(open > 30 && open < 70, "worker %u has %u", i, open);
+    }
+    clients_go_on(clients, COUNT);
+    server_close(&s);
+}
+
+static void stop_and_wait(pid_t pid)
+{
+    uint64_t end = now_ms() + DEADLINE_MS;
+
+    cr_assert_eq(kill(pid, SIGSTOP), 0);
+    while (process_state(pid) != 'T' && now_ms() < end)
+        pause_ms(1);
+}
+
+/* A worker of the former master that is stopped holds its connections; what waits for it is served. */
+Test(upgrade, serves_what_waits_for_a_worker_that_is_stuck)
+{
+    enum { COUNT = 40 };
+    static struct client clients[COUNT];
+    pid_t pids[SERVER_WORKERS_MAX];
+    struct response r;
+    struct server s;
+    char config[160], path[96];
+
+    open_with_copy(&s);
+    snprintf(path, sizeof(path), "%s/web.sock", s.dir);
+    /* One queue for both workers: the other one deals. */
+    snprintf(config, sizeof(config), "workers: 2\nlisten: unix:%s\nworker_stuck_timeout: 3s\n",
+             path);
+    server_start(&s, config);
+    cr_assert_eq(server_workers(&s, pids), 2);
+    stop_and_wait(pids[1]);
+    for (size_t i = 0; i < COUNT; i++) {
+        cr_assert(client_open_unix(&clients[i], path));
+        client_send_text(&clients[i], "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    cr_assert_eq(server_verb(&s, "upgrade", NULL), 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        uint64_t start = now_ms();
+
+        cr_expect(client_read(&clients[i], &r, false), "client %zu: %s", i, r.failure);
+        cr_expect_lt(now_ms() - start, 1000 * SLOWNESS, "client %zu", i);
+        response_fini(&r);
+        client_close(&clients[i]);
+    }
+    /* And it is aborted as any other, so that the former master can end. */
+    cr_expect(server_wait_log(&s, s.log_start, "worker_stuck_timeout: worker 2", DEADLINE_MS));
+    follow(&s);
+    cr_assert_eq(truncate(s.log, 0), 0); /* no other test has such an end there */
+    server_close(&s);
+}
+
+/* That a worker was stuck is told of nobody who comes after it. */
+Test(upgrade, forgets_who_was_stuck)
+{
+    enum { COUNT = 20 };
+    static struct client clients[COUNT];
+    pid_t pids[SERVER_WORKERS_MAX];
+    struct server s;
+
+    open_with_copy(&s);
+    server_start(&s, "workers: 1\n");
+    cr_assert_eq(server_workers(&s, pids), 1);
+    clients_open(clients, COUNT, COUNT, &s);
+    stop_and_wait(pids[0]);
+    cr_assert(server_wait_log(&s, s.log_start, "does nothing", DEADLINE_MS));
+    cr_assert_eq(server_verb(&s, "upgrade", NULL), 0);
+    kill(pids[0], SIGCONT);
+    follow(&s);
+    cr_assert(server_wait_log(&s, s.log_start, "has ended", DEADLINE_MS));
+    s.log_start = server_log_size(&s);
+    upgrade(&s); /* in that worker's bank */
+    cr_assert(server_wait_log(&s, s.log_start, "has ended", DEADLINE_MS));
+    clients_go_on(clients, COUNT);
+    server_close(&s);
+}
+
+/* Whoever is left of a smaller number of workers has heirs too, when it is done. */
+Test(upgrade, passes_on_what_a_leaving_worker_had_under_way)
+{
+    enum { SIZE = 8000000, COUNT = 6 };
+    static struct client clients[COUNT];
+    struct response r;
+    struct server s;
+
+    open_with_copy(&s);
+    server_blob(&s, "root/big.bin", SIZE, 1);
+    server_start(&s, "workers: 2\n");
+    for (size_t i = 0; i < COUNT; i++) {
+        client_open(&clients[i], &s);
+        client_send_text(&clients[i], "GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+        cr_assert(client_receive(&clients[i], DEADLINE_MS));
+    }
+    server_reload(&s, "workers: 2\nworker_rlimit_nofile: 5000\n");
+    cr_assert_eq(server_verb(&s, "upgrade", NULL), 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        cr_expect(client_read(&clients[i], &r, false), "%s", r.failure);
+        cr_expect(!response_field_is(&r, "Connection", "close"), "it was composed before");
+        response_fini(&r);
+    }
+    follow(&s);
+    clients_go_on(clients, COUNT);
+    server_close(&s);
+}
+
 /* Who follows requests sees those of both masters' workers. */
 Test(upgrade, goes_on_with_a_trace)
 {

@@ -75,30 +75,6 @@ Test(inboxes, are_all_open_to_a_worker_that_leaves)
     cr_expect_eq(b.peer_count, 0);
 }
 
-Test(inboxes, pass_to_the_next_master_in_whole_pairs)
-{
-    static struct inboxes next;
-    struct handoff h = { .count = 0 };
-
-    inboxes_init(&next);
-    prepare(3);
-    inboxes_hand_over(&boxes, &h);
-    handoff_add(&h, "inbox_give", dup(1), "7");    /* half of one */
-    handoff_add(&h, "inbox_take", dup(1), "5000"); /* and what makes no sense */
-    handoff_add(&h, "inbox_take", dup(1), "x");
-    cr_assert(handoff_parse(&h));
-    inboxes_take(&next, &h);
-    for (unsigned i = 0; i < 3; i++) {
-        cr_expect_eq(next.slots[i].give_fd, boxes.slots[i].give_fd);
-        cr_expect_eq(next.slots[i].take_fd, boxes.slots[i].take_fd);
-    }
-    cr_expect(!inboxes_has(&next, 3) && !inboxes_has(&next, 7));
-    cr_expect_eq(next.slots[7].give_fd, -1);
-    handoff_fini(&h, true);
-    inboxes_init(&boxes);
-    inboxes_fini(&next);
-}
-
 Test(inboxes, let_a_worker_give_to_each_sibling)
 {
     prepare(4);
@@ -161,6 +137,7 @@ Test(inboxes, leave_a_child_what_is_its_own)
 
 Test(inboxes, pass_on_what_waits_in_a_slot_that_goes)
 {
+    struct heirs heirs = { .inboxes = &boxes };
     struct inbox_message m;
     int fd, memfd;
     struct shared *shared = shared_new(&memfd);
@@ -171,6 +148,11 @@ Test(inboxes, pass_on_what_waits_in_a_slot_that_goes)
     for (m.number = 1; m.number <= 3; m.number++)
         cr_assert_eq(inbox_give(boxes.slots[1].give_fd, &m, STDOUT_FILENO), 0);
     atomic_store(&shared->slots[1].assigned, 3);
+    heirs.slots = shared->slots;
+    inboxes_pass_on(&boxes, shared->slots, 1, &heirs);
+    cr_expect_eq(atomic_load(&shared->slots[1].assigned), 3, "to nobody");
+    heirs.slot_count = 1;
+    inboxes_pass_on(&boxes, shared->slots, 1, &heirs);
     inboxes_close_slot(&boxes, shared->slots, 1);
     cr_expect_eq(atomic_load(&shared->slots[0].assigned), 3);
     cr_expect_eq(atomic_load(&shared->slots[1].assigned), 0);
@@ -181,6 +163,47 @@ Test(inboxes, pass_on_what_waits_in_a_slot_that_goes)
         close(fd);
     }
     inboxes_close_slot(&boxes, shared->slots, 1); /* nothing is there any more, which is fine */
+    shared_free(&shared, &memfd);
+}
+
+Test(inboxes, pass_on_to_who_takes_and_has_least)
+{
+    static const struct {
+        const char *why;
+        struct {
+            uint64_t takes;
+            uint32_t open, is_stuck;
+        } slots[3];
+        unsigned expected;
+    } rows[] = {
+        { "the least load", { { 1, 9, 0 }, { 1, 7, 0 }, { 1, 8, 0 } }, 1 },
+        { "but not one that is stuck", { { 1, 9, 0 }, { 1, 7, 1 }, { 1, 8, 0 } }, 2 },
+        { "nor one that takes none", { { 1, 9, 0 }, { 0, 0, 0 }, { 0, 0, 0 } }, 0 },
+        { "unless there is no other", { { 0, 1, 0 }, { 0, 0, 0 }, { 1, 0, 1 } }, 1 },
+    };
+    struct heirs heirs = { .inboxes = &boxes, .slot_count = 3 };
+    int fd, memfd;
+    struct shared *shared = shared_new(&memfd);
+
+    cr_assert_not_null(shared);
+    prepare(4);
+    heirs.slots = shared->slots;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct inbox_message m = { .number = i };
+
+        for (unsigned slot = 0; slot < 3; slot++) {
+            atomic_store(&shared->slots[slot].takes, rows[i].slots[slot].takes);
+            atomic_store(&shared->slots[slot].open, rows[i].slots[slot].open);
+            atomic_store(&shared->slots[slot].is_stuck, rows[i].slots[slot].is_stuck);
+            atomic_store(&shared->slots[slot].assigned, 0);
+        }
+        cr_assert_eq(inbox_give(boxes.slots[3].give_fd, &m, STDOUT_FILENO), 0);
+        inboxes_pass_on(&boxes, shared->slots, 3, &heirs);
+        cr_assert_eq(inbox_take(boxes.slots[rows[i].expected].take_fd, &m, &fd), 1, "%s",
+                     rows[i].why);
+        cr_expect_eq(m.number, i);
+        close(fd);
+    }
     shared_free(&shared, &memfd);
 }
 
