@@ -31,6 +31,16 @@ int channel_send(int fd, const struct message *m)
     return sent < 0 ? -1 : 0;
 }
 
+size_t channel_next_fds(int fd)
+{
+    struct message m; /* its beginning */
+    const size_t n = offsetof(struct message, generation);
+
+    if (recv(fd, &m, n, MSG_PEEK | MSG_DONTWAIT) != (ssize_t)n || m.fd_count > CHANNEL_FDS_MAX)
+        return 0;
+    return m.fd_count;
+}
+
 int channel_receive(int fd, struct message *m)
 {
     const size_t most = offsetof(struct message, fds);

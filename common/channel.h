@@ -74,6 +74,9 @@ int channel_open(int *master_end, int *worker_end);
 /* -1: errno; EAGAIN when the peer has not read for long, EPIPE when it is gone. */
 int channel_send(int fd, const struct message *m);
 
+/* Descriptors beside the next message, which stays; 0: none, or there is no message. */
+size_t channel_next_fds(int fd);
+
 /* 1: got one; 0: the peer is gone; -1: errno, EAGAIN when there is nothing now. */
 int channel_receive(int fd, struct message *m);
 

@@ -4,7 +4,7 @@
  *
  * A SOCK_SEQPACKET pair that the master makes once for a slot and keeps while the slot exists, as
  * it keeps the listening sockets: what waits in it outlives a worker that dies. The slot's worker
- * has the taking end, its siblings the giving end. Neither side ever blocks.
+ * has the taking end, its siblings and those who leave the giving end. Neither side ever blocks.
  */
 #ifndef COMMON_INBOX_H
 #define COMMON_INBOX_H

@@ -28,7 +28,7 @@ enum { SHARED_SLOTS_MAX = 1024, SHARED_BANKS = 2 };
 #define COUNTERS(X)                                                                         \
     X(CONNECTIONS_ACCEPTED, "connections_accepted", "connections accepted")                 \
     X(CONNECTIONS_HANDED_OVER, "connections_handed_over",                                   \
-      "new connections given to a sibling that had fewer")                                  \
+      "connections given to a sibling that had fewer, or by a worker that left")            \
     X(CONNECTIONS_TAKEN_OVER, "connections_taken_over",                                     \
       "connections that a sibling handed over, among the accepted")                         \
     X(CONNECTIONS_CLOSED, "connections_closed", "connections closed, whatever the reason")  \
@@ -64,7 +64,7 @@ struct shared_slot {
     _Alignas(64) _Atomic uint64_t takes; /* the generation for which its worker takes; 0: none */
     _Atomic uint32_t open;               /* connections of its worker, who alone writes this */
     _Atomic uint32_t is_stuck;           /* its worker does nothing; the master alone writes this */
-    _Atomic int32_t assigned;     /* handed over, not yet taken: raised by siblings before, lowered
+    _Atomic int32_t assigned;     /* handed over, not yet taken: raised by givers before, lowered
                                       by the worker after; a moment's negative counts as 0 */
     _Atomic uint64_t assigned_ms; /* CLOCK_MONOTONIC, about when `assigned` last rose from 0 */
 };

@@ -33,7 +33,7 @@ bool inboxes_prepare(struct inboxes *b, unsigned slot_count, struct buf *errors)
 
 static void add_peer(const struct inboxes *b, unsigned slot, struct bundle *bundle)
 {
-    if (bundle->peer_count < INBOX_PEERS_MAX && b->slots[slot].give_fd >= 0)
+    if (b->slots[slot].give_fd >= 0)
         bundle->peers[bundle->peer_count++] =
             (struct bundle_peer){ .slot = slot, .fd = b->slots[slot].give_fd };
 }
@@ -44,14 +44,16 @@ void inboxes_bundle(const struct inboxes *b, const struct config *config, unsign
     bundle->has_inbox = inboxes_has(b, slot);
     bundle->inbox_fd = b->slots[slot].take_fd;
     bundle->peer_count = 0;
-    for (unsigned i = 1; config->has_connection_balance && i < slot_count; i++)
+    if (!config->has_connection_balance)
+        return;
+    for (unsigned i = 1; i < slot_count && bundle->peer_count < INBOX_PEERS_MAX; i++)
         add_peer(b, (slot + i) % slot_count, bundle);
 }
 
 void inboxes_bundle_heirs(const struct heirs *heirs, unsigned slot, struct bundle *bundle)
 {
     bundle->peer_count = 0;
-    for (unsigned i = 0; i < heirs->slot_count; i++)
+    for (unsigned i = 0; i < heirs->slot_count && bundle->peer_count < INBOX_PEERS_MAX; i++)
         add_peer(heirs->inboxes, (slot + i) % heirs->slot_count, bundle);
 }
 

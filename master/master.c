@@ -323,7 +323,7 @@ static bool open_listeners(struct master *m, struct buf *errors)
     inherited_take(&m->listeners, &m->upgrade.handoff);
     if (!inherited_take_given(&m->listeners, config, &m->activation, errors))
         return false;
-    if (!inboxes_prepare(&m->inboxes, m->slot_count, errors) ||
+    if ((!m->is_single && !inboxes_prepare(&m->inboxes, m->slot_count, errors)) ||
         !listen_table_prepare(&m->listeners, config, m->slot_count, PORT_PATIENCE_MS, errors))
         return false;
     if (!listen_table_listen(&m->listeners, config, errors)) {

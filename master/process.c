@@ -166,7 +166,6 @@ static void start_inside(struct process *p, struct bundle *b, int channel_fd)
 
     copy_fds(b->listener_fds, b->listener_count);
     copy_fds(b->log_fds, b->log_count);
-    copy_fds(&b->inbox_fd, b->has_inbox);
     b->owns_fds = 1;
     p->pid = getpid();
     m->worker = worker_new(m->loop, &heritage);
@@ -242,12 +241,13 @@ bool process_send(struct process *p, enum message_type type, uint64_t generation
 static bool send_quit(const struct process *p, const struct heirs *heirs, uint64_t idle_ms)
 {
     struct bundle bundle = { 0 };
+    unsigned bank = 0;
 
-    if (p->channel.fd < 0 || heirs == NULL)
-        return false;
-    inboxes_bundle_heirs(heirs, p->slot, &bundle);
-    return bundle_send_quit(&bundle, shared_bank_number(p->master->shared, heirs->slots), idle_ms,
-                            p->channel.fd) == 0;
+    if (heirs != NULL) {
+        inboxes_bundle_heirs(heirs, p->slot, &bundle);
+        bank = shared_bank_number(p->master->shared, heirs->slots);
+    }
+    return p->channel.fd >= 0 && bundle_send_quit(&bundle, bank, idle_ms, p->channel.fd) == 0;
 }
 
 void process_name_heirs(const struct process *p, const struct heirs *heirs)

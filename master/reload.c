@@ -122,7 +122,7 @@ static bool open_next(struct master *m)
     slot_count = supervise_slots_of(m, next);
     /* No patience: waiting for a port would keep the master from everything else. */
     master_name_series(m, next->config);
-    return inboxes_prepare(&m->inboxes, slot_count, &t->errors) &&
+    return (m->is_single || inboxes_prepare(&m->inboxes, slot_count, &t->errors)) &&
            listen_table_prepare(&m->listeners, next->config, slot_count, 0, &t->errors);
 }
 

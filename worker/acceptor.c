@@ -1,6 +1,7 @@
 #include "worker/acceptor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,20 @@ bool acceptor_make_room(struct worker *w, int error)
     return false;
 }
 
+void acceptor_free_descriptors(struct worker *w, size_t count)
+{
+    int probes[CHANNEL_FDS_MAX];
+    size_t free_count = 0;
+
+    while (free_count < count && free_count < CHANNEL_FDS_MAX &&
+           (probes[free_count] = fcntl(w->channel_fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+        free_count++;
+    for (size_t i = 0; i < free_count; i++)
+        close(probes[i]);
+    while (free_count++ < count && make_room(w))
+        continue;
+}
+
 /* Nobody is evicted for a client that is not there. */
 static bool is_anybody_waiting(int fd)
 {
@@ -145,6 +160,7 @@ static bool accept_one(struct listener *l)
         if (handover_has_peers(w))
             return place(l, fd, &peer);
         conn_open(l, fd, &peer, l->protocol, 0);
+        handover_tell_load(w);
         return true;
     }
     error = errno;
@@ -262,8 +278,7 @@ void acceptor_serve(struct worker *w, const struct inbox_message *m, int fd)
     memcpy(&peer, &m->peer, sizeof(peer));
     l = l != NULL ? listener_get(l) : listener_new(w, &m->listen, protocol, -1);
     conn_open(l, fd, &peer, protocol, m->request_count);
-    if (handover_has_peers(w))
-        handover_tell_load(w);
+    handover_tell_load(w);
     listener_put(&l);
 }
 

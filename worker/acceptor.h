@@ -70,6 +70,9 @@ bool acceptor_has_place(struct worker *w, int fd);
 /* After a call that failed for want of descriptors or memory. False: accepting pauses. */
 bool acceptor_make_room(struct worker *w, int error);
 
+/* Gives up idle connections and cached files until so many descriptors are free, if it can. */
+void acceptor_free_descriptors(struct worker *w, size_t count);
+
 /* Stop and go on accepting; the kernel queues meanwhile. */
 void listeners_pause(struct worker *w);
 void listeners_resume(struct worker *w);

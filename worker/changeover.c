@@ -16,7 +16,10 @@
 #define TICK_MOST_S   1.0
 #define TICK_LEAST_S  0.05
 #define REOPEN_LOOK_S 0.005
-enum { REOPEN_LOOKS = 200 }; /* a second */
+enum {
+    REOPEN_LOOKS = 200, /* a second */
+    DESCRIPTORS = 16,   /* for docroots and what else a generation opens */
+};
 
 static void watch_files(struct worker *w)
 {
@@ -122,6 +125,7 @@ void changeover_prepare(struct worker *w, struct message *m)
         worker_tell_master(w, MESSAGE_FAILED, m->generation, "the bundle was cut");
         return;
     }
+    acceptor_free_descriptors(w, DESCRIPTORS);
     w->pending = generation_new(&w->pending_bundle, w->shared, w->counters, &why);
     if (w->pending == NULL) {
         worker_tell_master(w, MESSAGE_FAILED, m->generation, why);

@@ -8,6 +8,7 @@
 #include "common/inbox.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/now.h"
 #include "common/xmalloc.h"
 #include "worker/acceptor.h"
 #include "worker/conn.h"
@@ -89,7 +90,8 @@ static void write_message(struct inbox_message *m, const struct listener *l, con
     struct worker *w = l->worker;
 
     memset(m, 0, sizeof(*m)); /* the gaps too: it leaves the process */
-    m->number = (uint64_t)shared_number(w->shared, w->counters) << 48 | ++w->handover.given;
+    m->number = (uint64_t)shared_number(w->shared, w->counters) << 48 |
+                (++w->handover.given & ((UINT64_C(1) << 48) - 1));
     m->listen = l->address;
     memcpy(&m->peer, peer, sizeof(*peer));
     m->has_proxy_protocol = protocol == &proxy_protocol;
@@ -336,6 +338,7 @@ void handover_init(struct worker *w)
 {
     list_init(&w->handover.adopted);
     taker_init(&w->handover.inbox, w, w->slot, -1);
+    w->handover.given = monotonic_us(); /* no worker before us in the slot had such numbers */
     atomic_store(&w->counters->open, 0);
 }
 
@@ -364,7 +367,8 @@ void handover_update(struct worker *w, struct bundle *bundle)
 
 void handover_tell_load(struct worker *w)
 {
-    atomic_store_explicit(&w->counters->open, (uint32_t)w->conn_count, memory_order_relaxed);
+    if (!w->is_quitting) /* then another may have the slot */
+        atomic_store_explicit(&w->counters->open, (uint32_t)w->conn_count, memory_order_relaxed);
 }
 
 void handover_pause(struct worker *w)

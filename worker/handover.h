@@ -55,7 +55,7 @@ struct handover {
     size_t heir_count;                         /* of a worker that leaves */
     struct bundle_peer heirs[INBOX_PEERS_MAX]; /* likewise */
     struct shared_slot *heir_slots;            /* the bank that is theirs */
-    uint64_t given;                            /* messages so far */
+    uint64_t given;                            /* the last message's number */
     bool is_taking; /* what is driven now was just taken: the giver may still have a copy open */
     /* what on_tick() saw last time */
     uint64_t taken_before;
@@ -74,7 +74,7 @@ void handover_init(struct worker *w);
 /* Takes the bundle's inbox and peers, and from here on connections of its generation. */
 void handover_update(struct worker *w, struct bundle *bundle);
 
-/* Says how many connections we have: siblings go by it. Needed while there are peers. */
+/* Says how many connections we have: siblings, and those who leave, go by it. */
 void handover_tell_load(struct worker *w);
 
 enum handover_moved {

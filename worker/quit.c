@@ -58,8 +58,7 @@ void worker_on_conn_closed(struct worker *w)
         end_if_done(w);
         return;
     }
-    if (handover_has_peers(w))
-        handover_tell_load(w);
+    handover_tell_load(w);
     if (w->is_accept_paused)
         listeners_resume(w);
 }

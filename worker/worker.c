@@ -145,13 +145,20 @@ static void obey(struct worker *w, struct message *m)
     }
 }
 
+/* At the descriptor limit what the master sends would be cut. */
+static int receive(struct worker *w, struct message *m)
+{
+    acceptor_free_descriptors(w, channel_next_fds(w->channel_fd));
+    return channel_receive(w->channel_fd, m);
+}
+
 static void on_message(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = CONTAINER_OF(io, struct worker, channel_io);
     struct message m;
     int got = 0;
 
-    while (w->channel_fd >= 0 && (got = channel_receive(w->channel_fd, &m)) == 1)
+    while (w->channel_fd >= 0 && (got = receive(w, &m)) == 1)
         obey(w, &m);
     if (w->channel_fd < 0 || got < 0)
         return;

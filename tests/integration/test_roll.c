@@ -79,30 +79,37 @@ Test(roll, replaces_them_beside_a_change_of_their_number)
                     "workers: 3\nconnection_balance: on\nworker_rlimit_nofile: 700\n", 3);
 }
 
-/* To the next worker of the same slot, where there is no other. */
-static void roll_with_idle(const char *before, const char *after)
+enum { IDLE = 100 };
+
+/* To the next worker of the same slot, where there is no other. `told`: part of the status then. */
+static void roll_with_idle(const char *before, const char *after, size_t asked, const char *told)
 {
-    enum { COUNT = 100 };
-    static struct client clients[COUNT];
+    static struct client clients[IDLE];
     struct server s;
+    struct buf status;
 
     server_open(&s);
     server_start(&s, before);
-    clients_open(clients, COUNT, COUNT / 2, &s);
+    clients_open(clients, IDLE, asked, &s);
     server_reload(&s, after);
     pause_ms(700); /* longer than those without an heir have */
-    clients_go_on(clients, COUNT);
+    cr_assert_eq(server_verb(&s, "status", &status), 0);
+    cr_expect_not_null(strstr(buf_cstr(&status), told), "%s", buf_cstr(&status));
+    buf_fini(&status);
+    clients_go_on(clients, IDLE);
     server_close(&s);
 }
 
 Test(roll, passes_idle_connections_on)
 {
-    roll_with_idle("workers: 3\n", "workers: 3\nworker_rlimit_nofile: 700\n");
+    roll_with_idle("workers: 3\n", "workers: 3\nworker_rlimit_nofile: 700\n", IDLE / 2, "");
 }
 
+/* Each once: who leaves takes none of them back. */
 Test(roll, passes_idle_connections_on_from_the_only_worker)
 {
-    roll_with_idle("workers: 1\n", "workers: 1\nworker_rlimit_nofile: 700\n");
+    roll_with_idle("workers: 1\n", "workers: 1\nworker_rlimit_nofile: 700\n", IDLE,
+                   " 100 handed over, 100 taken over");
 }
 
 /* The docroot is root's alone: the first heir cannot start, and everybody else stays. */

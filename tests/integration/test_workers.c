@@ -122,8 +122,10 @@ Test(workers, become_fewer_and_nobody_is_reset_without_balance)
     change_under_load("connection_balance: off\n");
 }
 
-/* Of 8 workers' connections, `asked` have had an answer; then one worker serves them all. */
-static void leave_with_idle(size_t count, size_t asked, const char *settings)
+#define STATUS "routes: [{path: /status, status_page: on}]\n"
+
+/* The connections of 8 workers, once one of them is left. */
+static void leave_with_idle(size_t count, const char *settings)
 {
     static struct client clients[700];
     struct server s;
@@ -132,7 +134,7 @@ static void leave_with_idle(size_t count, size_t asked, const char *settings)
     snprintf(config, sizeof(config), "workers: 8\n%s", settings);
     server_open(&s);
     server_start(&s, config);
-    clients_open(clients, count, asked, &s);
+    clients_open(clients, count, count, &s);
     pause_ms(600);
     change_workers(&s, 1, settings);
     clients_go_on(clients, count);
@@ -145,18 +147,54 @@ static void leave_with_idle(size_t count, size_t asked, const char *settings)
  */
 Test(workers, that_leave_pass_their_idle_connections_on)
 {
-    leave_with_idle(700, 700, "");
+    leave_with_idle(700, "");
 }
 
 Test(workers, that_leave_pass_their_idle_connections_on_without_balance)
 {
-    leave_with_idle(100, 100, "connection_balance: off\n");
+    leave_with_idle(100, "connection_balance: off\n");
+}
+
+/* Who is at the descriptor limit makes room for what the master sends. */
+Test(workers, that_leave_pass_them_on_at_their_descriptor_limit)
+{
+    enum { MOST = 400 };
+    static struct client clients[MOST];
+    unsigned long before, left;
+    struct server s;
+
+    server_open(&s);
+    server_start(&s, "workers: 3\nworker_rlimit_nofile: 120\n" STATUS);
+    clients_open(clients, MOST, MOST, &s);
+    before = status_figure(&s, "connections_open");
+    cr_expect_lt(before, MOST, "they have no room for all");
+    server_reload(&s, "workers: 3\nworker_rlimit_nofile: 1000\n" STATUS);
+    for (unsigned i = 1; i <= 3; i++) {
+        char words[32];
+
+        snprintf(words, sizeof(words), "worker %u (pid", i);
+        cr_expect(server_wait_log(&s, 0, words, DEADLINE_MS), "worker %u ends", i);
+    }
+    left = status_figure(&s, "connections_open");
+    cr_expect_gt(left, before / 2, "%lu of %lu", left, before);
+    for (size_t i = 0; i < MOST; i++)
+        client_close(&clients[i]);
+    server_close(&s);
 }
 
 /* With TCP_DEFER_ACCEPT a client that says nothing yet stands half-way in its slot's queue. */
 Test(workers, that_leave_lose_no_connection_that_has_said_nothing)
 {
-    leave_with_idle(64, 0, "");
+    enum { COUNT = 64 };
+    static struct client clients[COUNT];
+    struct server s;
+
+    server_open(&s);
+    server_start(&s, "workers: 8\n");
+    clients_open(clients, COUNT, 0, &s);
+    change_workers(&s, 2, "");
+    clients_go_on(clients, COUNT);
+    server_close(&s);
 }
 
 Test(workers, that_an_operator_set_stay_until_the_next_reload)
