@@ -81,35 +81,52 @@ Test(roll, replaces_them_beside_a_change_of_their_number)
 
 enum { IDLE = 100 };
 
+static bool status_has(const struct server *s, const char *words)
+{
+    struct buf status;
+    bool has_it;
+
+    cr_assert_eq(server_verb(s, "status", &status), 0);
+    has_it = strstr(buf_cstr(&status), words) != NULL;
+    buf_fini(&status);
+    return has_it;
+}
+
 /* To the next worker of the same slot, where there is no other. `told`: part of the status then. */
-static void roll_with_idle(const char *before, const char *after, size_t asked, const char *told)
+static void roll_with_idle(unsigned workers, size_t asked, const char *told)
 {
     static struct client clients[IDLE];
     struct server s;
-    struct buf status;
+    char config[64];
+    uint64_t end;
 
+    snprintf(config, sizeof(config), "workers: %u\n", workers);
     server_open(&s);
-    server_start(&s, before);
+    server_start(&s, config);
     clients_open(clients, IDLE, asked, &s);
-    server_reload(&s, after);
-    pause_ms(700); /* longer than those without an heir have */
-    cr_assert_eq(server_verb(&s, "status", &status), 0);
-    cr_expect_not_null(strstr(buf_cstr(&status), told), "%s", buf_cstr(&status));
-    buf_fini(&status);
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(config, sizeof(config), "workers: %u\nworker_rlimit_nofile: %u\n", workers,
+                 700 + i);
+        pause_ms(700); /* idle for longer, who has no heir is closed at once */
+        server_reload(&s, config);
+    }
+    end = now_ms() + DEADLINE_MS;
+    while (!status_has(&s, told) && now_ms() < end)
+        pause_ms(10);
+    cr_expect(status_has(&s, told));
     clients_go_on(clients, IDLE);
     server_close(&s);
 }
 
 Test(roll, passes_idle_connections_on)
 {
-    roll_with_idle("workers: 3\n", "workers: 3\nworker_rlimit_nofile: 700\n", IDLE / 2, "");
+    roll_with_idle(3, IDLE / 2, "");
 }
 
 /* Each once: who leaves takes none of them back. */
 Test(roll, passes_idle_connections_on_from_the_only_worker)
 {
-    roll_with_idle("workers: 1\n", "workers: 1\nworker_rlimit_nofile: 700\n", IDLE,
-                   " 100 handed over, 100 taken over");
+    roll_with_idle(1, IDLE, " 200 handed over, 200 taken over");
 }
 
 /* The docroot is root's alone: the first heir cannot start, and everybody else stays. */
