@@ -160,7 +160,6 @@ static bool accept_one(struct listener *l)
         if (handover_has_peers(w))
             return place(l, fd, &peer);
         conn_open(l, fd, &peer, l->protocol, 0);
-        handover_tell_load(w);
         return true;
     }
     error = errno;

@@ -416,6 +416,7 @@ void handover_tick(struct worker *w)
     int32_t assigned = atomic_load(&w->counters->assigned);
     bool is_stale = assigned != 0 && assigned == h->assigned_before && taken == h->taken_before;
 
+    handover_tell_load(w);
     h->assigned_before = assigned;
     h->taken_before = taken;
     if (!has_inbox(w))

@@ -74,7 +74,10 @@ void handover_init(struct worker *w);
 /* Takes the bundle's inbox and peers, and from here on connections of its generation. */
 void handover_update(struct worker *w, struct bundle *bundle);
 
-/* Says how many connections we have: siblings, and those who leave, go by it. */
+/*
+ * Says how many connections we have: siblings go by it, at once, and those who leave, to whom what it
+ * was at the last tick is good enough.
+ */
 void handover_tell_load(struct worker *w);
 
 enum handover_moved {

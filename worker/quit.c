@@ -58,7 +58,8 @@ void worker_on_conn_closed(struct worker *w)
         end_if_done(w);
         return;
     }
-    handover_tell_load(w);
+    if (handover_has_peers(w))
+        handover_tell_load(w);
     if (w->is_accept_paused)
         listeners_resume(w);
 }
