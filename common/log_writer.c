@@ -1,6 +1,7 @@
 #include "common/log_writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -8,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -130,6 +132,19 @@ static size_t write_all(int fd, const char *p, size_t n)
     return done;
 }
 
+/*
+ * The beginning of a line that a full disk has not taken whole. Other processes write there too, and
+ * would begin their next line behind it; while the disk is full they add nothing. False: it stays.
+ */
+static bool take_back(int fd, size_t n)
+{
+    struct stat st;
+
+    /* One that does not append would go on where it was, behind a hole. */
+    return (fcntl(fd, F_GETFL) & O_APPEND) != 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+           st.st_size >= (off_t)n && ftruncate(fd, st.st_size - (off_t)n) == 0;
+}
+
 static void write_lines(struct lane *l, const struct entry *e)
 {
     size_t n = e->bytes.n, done = 0;
@@ -141,8 +156,13 @@ static void write_lines(struct lane *l, const struct entry *e)
     }
     if (done < n) {
         int error = errno;
+        size_t begun = 0;
 
-        if (done > 0 && e->bytes.p[done - 1] != '\n')
+        while (begun < done && e->bytes.p[done - 1 - begun] != '\n')
+            begun++;
+        if (begun > 0 && take_back(e->fd, begun))
+            done -= begun;
+        else if (begun > 0)
             set_cut(l, e->fd);
         if (e->tells == 0)
             lose(l, (struct str){ e->bytes.p + done, n - done }, error);

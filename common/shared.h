@@ -78,7 +78,7 @@ struct shared {
         master_pid;        /* who serves now; 0: nobody yet, or what follows is in another block */
     _Atomic uint32_t bank; /* its bank */
     _Atomic uint32_t worker_count; /* that it should have, in the first slots of the bank */
-    _Atomic uint64_t reloads; /* that were done; those of the number of workers are among them */
+    _Atomic uint64_t reloads;      /* that were done */
     _Atomic uint64_t reloads_failed;
     _Atomic uint64_t reloaded_at; /* seconds since the epoch: the start or the last good reload */
     _Atomic uint32_t is_reload_failed;  /* the last one */

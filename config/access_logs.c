@@ -191,12 +191,26 @@ static void refuse_format(struct value_reader *r, const struct yaml_node *node,
                          name);
 }
 
+static void refuse_quotes(struct value_reader *r, const struct yaml_node *node, struct str name)
+{
+    if (name.p == NULL)
+        FAIL(r, node, "a text that begins with \"{\" is JSON, and this one ends within quotes");
+    else
+        FAIL(
+            r, node,
+            "a text that begins with \"{\" is JSON: $%.*s%s must stand in quotes there, and behind "
+            "no backslash, as in {\"value\":\"$%.*s%s\"}",
+            STR_ARG(name), name.p[name.n - 1] == '_' ? "NAME" : "", STR_ARG(name),
+            name.p[name.n - 1] == '_' ? "NAME" : "");
+}
+
 static void read_format(struct value_reader *r, const struct yaml_item *item,
                         struct access_log_config *log)
 {
     struct str text = item->value->text;
     struct log_format_error error;
     struct log_format *format;
+    struct str name;
 
     if (!is_text(item->value) || text.n > FORMAT_MAX) {
         FAIL(r, item->value,
@@ -215,6 +229,8 @@ static void read_format(struct value_reader *r, const struct yaml_item *item,
     format = log_format_new(log_format_text(text), &error);
     if (format == NULL)
         refuse_format(r, item->value, &error);
+    else if (text.p[0] == '{' && !log_format_is_quoted(format, &name))
+        refuse_quotes(r, item->value, name);
     else
         field_set_text(&log->format, str_dup(text));
     log_format_free(&format);

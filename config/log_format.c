@@ -47,6 +47,55 @@ enum log_life log_variable_life(enum log_variable variable)
     return variables[variable].life;
 }
 
+static bool is_number(enum log_variable variable)
+{
+    switch (variable) {
+    case LOG_REMOTE_PORT:
+    case LOG_SERVER_PORT:
+    case LOG_MSEC:
+    case LOG_REQUEST_TIME:
+    case LOG_CONNECTION_REQUESTS:
+    case LOG_STATUS:
+    case LOG_BODY_BYTES_SENT:
+    case LOG_REQUEST_LENGTH:
+    case LOG_PID:
+    case LOG_WORKER:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Behind the text: whether it ends in quotes, and behind a backslash there. */
+static void follow_quotes(struct str text, bool *is_inside, bool *is_escaped)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (*is_escaped)
+            *is_escaped = false;
+        else if (*is_inside && text.p[i] == '\\')
+            *is_escaped = true;
+        else if (text.p[i] == '"')
+            *is_inside = !*is_inside;
+    }
+}
+
+bool log_format_is_quoted(const struct log_format *format, struct str *name)
+{
+    bool is_inside = false, is_escaped = false;
+
+    for (size_t i = 0; i < format->count; i++) {
+        const struct log_part *part = &format->parts[i];
+
+        *name = variables[part->variable].name;
+        if (part->variable == LOG_TEXT)
+            follow_quotes(part->text, &is_inside, &is_escaped);
+        else if (is_escaped || (!is_inside && !is_number(part->variable)))
+            return false;
+    }
+    *name = STR_NONE;
+    return !is_inside;
+}
+
 static bool is_name_char(char c)
 {
     c = ascii_lower(c);

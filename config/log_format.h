@@ -78,6 +78,13 @@ struct log_format_error {
 /* The format that has this name (combined, common, json), else the text itself. */
 struct str log_format_text(struct str format);
 
+/*
+ * For a format of JSON: each variable that may be a text stands in quotes, and the quotes are closed,
+ * or what a client sends could add to the line. The rest is its author's to see to. False: *name is
+ * the variable's, without "$"; p NULL: the text ends within quotes.
+ */
+bool log_format_is_quoted(const struct log_format *format, struct str *name);
+
 /* NULL: *error says why. Borrows the text. */
 struct log_format *log_format_new(struct str text, struct log_format_error *error);
 void log_format_free(struct log_format **format);

@@ -106,5 +106,9 @@ int main(int argc, char **argv)
         perror("remuda: stdout");
         return EXIT_FAILED;
     }
+    if (ferror(stdout)) { /* what came before, at a flush of the library's own */
+        fputs("remuda: stdout: not all of it could be written\n", stderr);
+        return EXIT_FAILED;
+    }
     return result;
 }

@@ -206,6 +206,18 @@ static void add_answer(const struct transaction *t, bool is_ok, const char *text
     buf_add(out, t->changes.n > 0 ? buf_str(&t->changes) : STR("nothing changed\n"));
 }
 
+/* For who asks later whether what runs is what the config says. */
+static void keep_result(struct master *m, bool is_ok, const char *text)
+{
+    struct transaction *t = &m->transaction;
+
+    t->result.n = 0;
+    buf_printf(&t->result, "%s%s", is_ok ? "" : "failed: ", text);
+    t->result_at = time(NULL);
+    t->is_result_ok = is_ok;
+    count_reload(m->shared, is_ok);
+}
+
 void transaction_end(struct master *m, bool is_ok, const char *text)
 {
     struct transaction *t = &m->transaction;
@@ -219,15 +231,10 @@ void transaction_end(struct master *m, bool is_ok, const char *text)
     add_answer(t, is_ok, text, &answer);
     if (t->operation != OPERATION_DIFF) /* nothing happened */
         log_result(m, is_ok, buf_cstr(&answer));
-    if (is_reload(t->operation)) {
-        t->result.n = 0;
-        buf_printf(&t->result, "%s%s", is_ok ? "" : "failed: ", text);
-        t->result_at = time(NULL);
-        count_reload(m->shared, is_ok);
-        t->is_result_ok = is_ok;
-        if (m->phase == PHASE_RUNNING)
-            master_notify_ready(m); /* as it is now, be it the new config or the old */
-    }
+    if (t->operation == OPERATION_RELOAD)
+        keep_result(m, is_ok, text);
+    if (is_reload(t->operation) && m->phase == PHASE_RUNNING)
+        master_notify_ready(m); /* as it is now, be it the new config or the old */
     control_answer(&m->control, t->operation, is_ok, buf_cstr(&answer));
     buf_fini(&answer);
     supervise_fill(m);

@@ -219,13 +219,13 @@ Test(log_writer, a_child_starts_afresh)
 }
 
 /* A file that may grow to `n` bytes: write(2) is cut there, and the next one fails, as on a full disk. */
-static int small_file(char *path, rlim_t n)
+static int small_file(char *path, rlim_t n, int flags)
 {
     struct rlimit limit = { n, RLIM_INFINITY };
 
     signal(SIGXFSZ, SIG_IGN);
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    return mkstemp(path);
+    return mkostemp(path, flags);
 }
 
 static void make_room(void)
@@ -246,16 +246,16 @@ static const char *content(const char *path)
     return text;
 }
 
-Test(log_writer, ends_the_line_that_a_full_disk_cut)
+static void fill_disk(int flags, uint64_t lost_bytes, const char *expected)
 {
     char path[] = "/tmp/remuda-log-XXXXXX";
-    int fd = small_file(path, 10);
+    int fd = small_file(path, 10, flags);
     struct log_losses lost;
 
     log_writer_add(LOG_REQUESTS, fd, STR("first\nsecond\nthird\n"));
     cr_assert(log_writer_settle(LOG_REQUESTS, LONG_MS));
     lost = log_writer_take_losses(LOG_REQUESTS);
-    cr_expect_eq(lost.bytes, 9);
+    cr_expect_eq(lost.bytes, lost_bytes);
     cr_expect_eq(lost.lines, 2);
     cr_expect_eq(lost.error, EFBIG);
     log_writer_add(LOG_REQUESTS, fd, STR("fourth\n"));
@@ -265,14 +265,25 @@ Test(log_writer, ends_the_line_that_a_full_disk_cut)
     log_writer_add(LOG_REQUESTS, fd, STR("fifth\n"));
     log_writer_add(LOG_REQUESTS, fd, STR("sixth\n"));
     cr_assert(log_writer_end(LONG_MS));
-    cr_expect_str_eq(content(path), "first\nseco\nfifth\nsixth\n");
+    cr_expect_str_eq(content(path), expected);
     unlink(path);
+}
+
+/* So that no other process begins its next line behind it. */
+Test(log_writer, takes_back_the_line_that_a_full_disk_cut)
+{
+    fill_disk(O_APPEND, 13, "first\nfifth\nsixth\n");
+}
+
+Test(log_writer, ends_the_line_that_was_cut_where_it_cannot_be_taken_back)
+{
+    fill_disk(0, 9, "first\nseco\nfifth\nsixth\n");
 }
 
 Test(log_writer, the_error_log_tells_what_it_lost)
 {
     char path[] = "/tmp/remuda-log-XXXXXX", *told;
-    int fd = small_file(path, 5);
+    int fd = small_file(path, 5, 0);
 
     log_init(LOG_NOTICE, 0);
     log_set_fd(fd);

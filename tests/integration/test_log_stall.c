@@ -266,6 +266,7 @@ Test(log_stall, serves_on_when_the_disk_is_full_and_logs_again_when_it_is_not)
     while (size_of(&s, "tiny/access.log") + dropped != 200 * line && now_ms() < deadline);
     cr_expect_eq(size_of(&s, "tiny/access.log") + dropped, 200 * line, "%llu dropped",
                  (unsigned long long)dropped);
+    cr_expect_eq(size_of(&s, "tiny/access.log") % line, 0, "lines are whole");
     /* Room is made as logrotate(8) does it. */
     cr_assert_eq(truncate(server_path(&s, "tiny/access.log"), 0), 0);
     ask_often(&c, 3, 1000 * SLOWNESS);

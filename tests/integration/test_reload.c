@@ -572,3 +572,20 @@ Test(reload, of_a_worker_that_does_not_answer_changes_nothing)
         cr_expect(fetch_until(&s, "/", 200, "other", 0));
     server_close(&s);
 }
+
+/* What runs is still not what the file says, with however many workers. */
+Test(reload, that_failed_is_not_forgotten_for_another_number_of_workers)
+{
+    struct buf status;
+    struct server s;
+
+    server_open(&s);
+    server_start(&s, "workers: 2\n");
+    server_config(&s, "wrokers: 2\n");
+    cr_assert_eq(server_verb(&s, "reload", NULL), 1);
+    cr_assert_eq(server_verb(&s, "set workers 1", NULL), 0);
+    cr_assert_eq(server_verb(&s, "status", &status), 0);
+    cr_expect_not_null(strstr(buf_cstr(&status), ", failed: "), "%s", buf_cstr(&status));
+    buf_fini(&status);
+    server_close(&s);
+}
