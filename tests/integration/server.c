@@ -282,6 +282,15 @@ size_t process_rss_bytes(pid_t pid)
     return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+void process_freeze(pid_t pid)
+{
+    uint64_t end = now_ms() + DEADLINE_MS;
+
+    cr_assert_eq(kill(pid, SIGSTOP), 0);
+    while (process_state(pid) != 'T' && now_ms() < end)
+        pause_ms(1);
+}
+
 bool process_wait_gone(pid_t pid, unsigned ms)
 {
     uint64_t end = now_ms() + ms;

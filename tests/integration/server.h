@@ -92,6 +92,8 @@ bool file_wait(const char *path, size_t from, const char *text, unsigned ms);
 bool file_wait_exists(const char *path, bool is_there, unsigned ms);
 /* Waits until the process is gone; it need not be a child. */
 bool process_wait_gone(pid_t pid, unsigned ms);
+/* Stops it, and returns when it is. */
+void process_freeze(pid_t pid);
 
 /* The master's children. */
 size_t server_workers(const struct server *s, pid_t pids[SERVER_WORKERS_MAX]);

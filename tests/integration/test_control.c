@@ -68,15 +68,6 @@ static void expect_answer(const struct server *s, const char *line, const char *
     buf_fini(&answer);
 }
 
-static void freeze(pid_t pid)
-{
-    uint64_t end = now_ms() + DEADLINE_MS;
-
-    kill(pid, SIGSTOP);
-    while (process_state(pid) != 'T' && now_ms() < end)
-        pause_ms(1);
-}
-
 /* ---- each verb as JSON ---- */
 
 Test(control, answers_every_verb_as_json)
@@ -304,7 +295,7 @@ Test(control, a_stopped_worker_holds_up_only_its_part)
     server_open(&s);
     server_start(&s, "worker_stuck_timeout: 1m\n" UNWATCHED);
     cr_assert_eq(server_workers(&s, pids), 2);
-    freeze(pids[0]);
+    process_freeze(pids[0]);
     start = now_ms();
     answer = ask_json(&s, "workers"); /* the master knows by itself */
     buf_fini(&answer);
@@ -349,7 +340,7 @@ Test(control, a_worker_that_dies_ends_its_part)
     server_open(&s);
     server_start(&s, "");
     cr_assert_eq(server_workers(&s, pids), 2);
-    freeze(pids[1]);
+    process_freeze(pids[1]);
     cr_assert(client_open_unix(&c, server_path(&s, "config.sock")));
     start = now_ms();
     client_send_text(&c, "connections\n");

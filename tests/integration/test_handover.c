@@ -117,15 +117,6 @@ static void open_clients(const struct server *s, const char *path, size_t from, 
     }
 }
 
-static void freeze(pid_t pid)
-{
-    uint64_t end = now_ms() + DEADLINE_MS;
-
-    kill(pid, SIGSTOP);
-    while (process_state(pid) != 'T' && now_ms() < end)
-        pause_ms(1);
-}
-
 static void expect_even(unsigned workers, const char *config, const char *socket)
 {
     static const size_t counts[] = { 64, 128, 256 };
@@ -217,7 +208,7 @@ Test(handover, loses_nothing_that_waited_for_a_killed_worker)
     server_open(&s);
     start(&s, "workers: 2\nlisten: unix:@/web.sock\n");
     cr_assert_eq(server_workers(&s, pids), 2);
-    freeze(pids[1]);
+    process_freeze(pids[1]);
     open_clients(&s, server_path(&s, "web.sock"), 0, COUNT, GET);
     pause_ms(50);
     share = ask_share(&s);
@@ -244,7 +235,7 @@ Test(handover, gives_nothing_more_to_a_worker_that_is_stuck)
     server_open(&s);
     start(&s, "workers: 2\nlisten: unix:@/web.sock\n");
     cr_assert_eq(server_workers(&s, pids), 2);
-    freeze(pids[1]);
+    process_freeze(pids[1]);
     open_clients(&s, server_path(&s, "web.sock"), 0, FIRST, GET);
     pause_ms(300);
     waiting = ask_share(&s).handed_sum;
@@ -269,7 +260,7 @@ Test(handover, finds_a_place_beside_a_full_worker)
     server_open(&s);
     start(&s, "workers: 2\nworker_connections: 6\nlisten: unix:@/web.sock\n");
     cr_assert_eq(server_workers(&s, pids), 2);
-    freeze(pids[1]); /* so that the other one gets all there is */
+    process_freeze(pids[1]); /* so that the other one gets all there is */
     open_clients(&s, server_path(&s, "web.sock"), 0, COUNT, "GET / HTTP/1.1\r\n");
     for (uint64_t end = now_ms() + DEADLINE_MS; share.handed_sum < LIMIT && now_ms() < end;)
         share = ask_share(&s);
@@ -359,7 +350,7 @@ Test(handover, serves_what_came_in_by_an_address_that_is_gone)
     start(&s, "workers: 2\ntrusted_proxies: unix\n"
               "listen: ['unix:@/web.sock', {address: 'unix:@/other.sock', proxy_protocol: on}]\n");
     cr_assert_eq(server_workers(&s, pids), 2);
-    freeze(pids[1]);
+    process_freeze(pids[1]);
     open_clients(&s, server_path(&s, "other.sock"), 0, COUNT, "PROXY UNKNOWN\r\n" GET);
     pause_ms(20);
     cr_expect_gt(ask_share(&s).handed_sum, 0);
@@ -443,7 +434,7 @@ Test(handover, gives_nothing_to_a_worker_that_does_not_take)
     shared = map_shared(&s);
     cr_expect_eq(atomic_load(&shared->slots[1].takes), 1);
     atomic_store(&shared->slots[1].takes, 2);
-    freeze(atomic_load(&shared->slots[1].pid)); /* so that the other one accepts them all */
+    process_freeze(atomic_load(&shared->slots[1].pid)); /* so that the other one accepts them all */
     open_clients(&s, server_path(&s, "web.sock"), 0, COUNT, GET);
     cr_expect_eq(count_answered(0, COUNT), COUNT);
     share = ask_share(&s);

@@ -23,16 +23,6 @@ static bool serves(struct client *c)
     return is_so;
 }
 
-/* Stops a process and waits until it has stopped. */
-static void freeze(pid_t pid)
-{
-    uint64_t end = now_ms() + DEADLINE_MS;
-
-    kill(pid, SIGSTOP);
-    while (process_state(pid) != 'T' && now_ms() < end)
-        pause_ms(1);
-}
-
 Test(process, loses_only_the_connections_of_a_killed_worker)
 {
     enum { COUNT = 40 };
@@ -80,8 +70,8 @@ Test(process, serves_what_waited_for_a_killed_worker)
     server_open(&s);
     server_start(&s, "");
     cr_assert_eq(server_workers(&s, pids), 2);
-    freeze(pids[0]);
-    freeze(pids[1]);
+    process_freeze(pids[0]);
+    process_freeze(pids[1]);
     for (unsigned i = 0; i < COUNT; i++) {
         client_open(&c[i], &s);
         client_send_text(&c[i], request);

@@ -15,15 +15,6 @@ enum { COUNT = 64, WAIT_MS = 1000 };
 
 static struct client clients[COUNT];
 
-static void freeze(pid_t pid)
-{
-    uint64_t end = now_ms() + DEADLINE_MS;
-
-    kill(pid, SIGSTOP);
-    while (process_state(pid) != 'T' && now_ms() < end)
-        pause_ms(1);
-}
-
 /* A new connection, answered; how long that took. */
 static unsigned time_one(const struct server *s, struct client *c)
 {
@@ -55,7 +46,7 @@ static void freeze_and_connect(const char *config)
     server_open(&s);
     server_start(&s, config);
     cr_assert_eq(server_workers(&s, pids), 2);
-    freeze(pids[0]);
+    process_freeze(pids[0]);
     from = server_log_size(&s);
     for (size_t i = 0; i < COUNT; i++) {
         unsigned ms = time_one(&s, &clients[i]);
@@ -98,7 +89,7 @@ Test(stuck, worker_gives_up_its_inbox)
     snprintf(config, sizeof(config), "workers: 2\nlisten: 'unix:%s/web.sock'\n", s.dir);
     server_start(&s, config);
     cr_assert_eq(server_workers(&s, pids), 2);
-    freeze(pids[1]);
+    process_freeze(pids[1]);
     for (size_t i = 0; i < COUNT; i++) {
         cr_assert(client_open_unix(&clients[i], server_path(&s, "web.sock")));
         client_send_text(&clients[i], GET);
@@ -130,7 +121,7 @@ Test(stuck, worker_is_replaced_and_leaves_its_stack)
     server_open(&s);
     server_start(&s, "workers: 2\nworker_stuck_timeout: 300ms\n");
     cr_assert_eq(server_workers(&s, pids), 2);
-    freeze(pids[0]);
+    process_freeze(pids[0]);
     for (size_t i = 0; i < COUNT; i++) {
         cr_expect_lt(time_one(&s, &clients[i]), WAIT_MS * SLOWNESS);
         client_close(&clients[i]);
@@ -157,7 +148,7 @@ Test(stuck, worker_that_is_alone_is_replaced)
     server_open(&s);
     server_start(&s, "workers: 1\nworker_stuck_timeout: 300ms\n");
     cr_assert_eq(server_workers(&s, pids), 1);
-    freeze(pids[0]);
+    process_freeze(pids[0]);
     time_one(&s, &clients[0]);
     client_close(&clients[0]);
     cr_expect(process_wait_gone(pids[0], DEADLINE_MS));

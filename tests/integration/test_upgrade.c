@@ -230,15 +230,6 @@ Test(upgrade, deals_idle_connections_over_all_new_workers)
     server_close(&s);
 }
 
-static void stop_and_wait(pid_t pid)
-{
-    uint64_t end = now_ms() + DEADLINE_MS;
-
-    cr_assert_eq(kill(pid, SIGSTOP), 0);
-    while (process_state(pid) != 'T' && now_ms() < end)
-        pause_ms(1);
-}
-
 /* A worker of the former master that is stopped holds its connections; what waits for it is served. */
 Test(upgrade, serves_what_waits_for_a_worker_that_is_stuck)
 {
@@ -256,7 +247,7 @@ Test(upgrade, serves_what_waits_for_a_worker_that_is_stuck)
              path);
     server_start(&s, config);
     cr_assert_eq(server_workers(&s, pids), 2);
-    stop_and_wait(pids[1]);
+    process_freeze(pids[1]);
     for (size_t i = 0; i < COUNT; i++) {
         cr_assert(client_open_unix(&clients[i], path));
         client_send_text(&clients[i], "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -289,7 +280,7 @@ Test(upgrade, forgets_who_was_stuck)
     server_start(&s, "workers: 1\n");
     cr_assert_eq(server_workers(&s, pids), 1);
     clients_open(clients, COUNT, COUNT, &s);
-    stop_and_wait(pids[0]);
+    process_freeze(pids[0]);
     cr_assert(server_wait_log(&s, s.log_start, "does nothing", DEADLINE_MS));
     cr_assert_eq(server_verb(&s, "upgrade", NULL), 0);
     kill(pids[0], SIGCONT);
